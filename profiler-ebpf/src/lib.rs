@@ -1,0 +1,2 @@
+//! The walker.
+#![no_std]

@@ -1,0 +1,2 @@
+//! Build, set-up, test, run and benchmark.
+fn main() {}
