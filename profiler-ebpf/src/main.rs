@@ -19,7 +19,7 @@ mod programs {
 
     /// Fires on every CPU at the sampling rate.
     #[perf_event]
-    pub fn sample(_ctx: PerfEventContext) -> u32 {
+    pub(crate) fn sample(_ctx: PerfEventContext) -> u32 {
         sample::run();
         0
     }
@@ -27,21 +27,21 @@ mod programs {
     /// `sched_process_exec(task, old_pid, bprm)`: after the new program is in place, before its
     /// first instruction.
     #[raw_tracepoint(tracepoint = "sched_process_exec")]
-    pub fn process_exec(_ctx: RawTracePointContext) -> i32 {
+    pub(crate) fn process_exec(_ctx: RawTracePointContext) -> i32 {
         lifecycle::exec();
         0
     }
 
     /// `sched_process_fork(parent, child)`: before the child runs.
     #[raw_tracepoint(tracepoint = "sched_process_fork")]
-    pub fn process_fork(ctx: RawTracePointContext) -> i32 {
+    pub(crate) fn process_fork(ctx: RawTracePointContext) -> i32 {
         lifecycle::fork(ctx.arg(1));
         0
     }
 
     /// `sched_process_exit(task)`: once for each thread.
     #[raw_tracepoint(tracepoint = "sched_process_exit")]
-    pub fn process_exit(_ctx: RawTracePointContext) -> i32 {
+    pub(crate) fn process_exit(_ctx: RawTracePointContext) -> i32 {
         lifecycle::exit();
         0
     }
