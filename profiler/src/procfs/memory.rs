@@ -23,10 +23,10 @@ const MAX_BYTES: usize = 1 << 30;
 pub struct Request<'a> {
     /// Where, in the process.
     pub address: u64,
-    /// Filled whole, or of no meaning when the result is an error.
+    /// Filled whole, or of no meaning.
     pub buffer: &'a mut [u8],
-    /// How it went: an error until it was read.
-    pub result: io::Result<()>,
+    /// Set when the whole buffer was filled.
+    pub is_read: bool,
 }
 
 impl<'a> Request<'a> {
@@ -35,7 +35,7 @@ impl<'a> Request<'a> {
         Self {
             address,
             buffer,
-            result: Err(fault()),
+            is_read: false,
         }
     }
 }
@@ -58,52 +58,55 @@ impl ProcessMemory {
     /// # Errors
     /// EFAULT when not all of it can be read, ESRCH when the process is gone, EPERM.
     pub fn read(&self, address: u64, buffer: &mut [u8]) -> io::Result<()> {
-        let mut request = [Request::new(address, buffer)];
-        self.read_batch(&mut request);
-        let [request] = request;
-        request.result
+        if buffer.is_empty() {
+            return Ok(());
+        }
+        let remote = [remote_place(address, buffer)];
+        let len = buffer.len();
+        let n_bytes = process_vm_readv(self.pid()?, &mut [IoSliceMut::new(buffer)], &remote)?;
+        if n_bytes == len {
+            Ok(())
+        } else {
+            Err(io::Error::from_raw_os_error(libc::EFAULT))
+        }
     }
 
-    /// Makes all requests; each gets a result of its own.
+    /// Serves each request that can be served; `is_read` says which.
     pub fn read_batch(&self, requests: &mut [Request<'_>]) {
+        let Ok(pid) = self.pid() else { return };
         let mut rest = requests;
         while !rest.is_empty() {
-            let n_done = self.read_some(rest);
-            rest = rest.get_mut(n_done.max(1)..).unwrap_or_default();
+            match read_some(pid, rest) {
+                Some(n_served) => rest = rest.get_mut(n_served.max(1)..).unwrap_or_default(),
+                None => return,
+            }
         }
     }
 
-    /// Makes one call for the first requests, and says how many got their result.
-    fn read_some(&self, requests: &mut [Request<'_>]) -> usize {
-        let n_places = chunk_len(requests);
-        let Some(chunk) = requests.get_mut(..n_places) else {
-            return 1;
-        };
-        let pid = match i32::try_from(self.tgid.0) {
-            Ok(pid) => Pid::from_raw(pid),
-            Err(_) => {
-                chunk
-                    .iter_mut()
-                    .for_each(|request| request.result = Err(no_process()));
-                return n_places;
-            }
-        };
-        let remote: Vec<RemoteIoVec> = chunk.iter().map(remote_place).collect();
-        let mut local: Vec<IoSliceMut<'_>> = chunk
-            .iter_mut()
-            .map(|request| IoSliceMut::new(request.buffer))
-            .collect();
-        let copied = process_vm_readv(pid, &mut local, &remote);
-        match copied {
-            Ok(n_bytes) => give_results(chunk, n_bytes),
-            Err(nix::Error::EFAULT) => give_results(chunk, 0),
-            Err(errno) => {
-                chunk
-                    .iter_mut()
-                    .for_each(|request| request.result = Err(errno.into()));
-                n_places
-            }
-        }
+    fn pid(&self) -> io::Result<Pid> {
+        let pid = i32::try_from(self.tgid.0);
+        pid.map(Pid::from_raw)
+            .map_err(|_| io::Error::from_raw_os_error(libc::ESRCH))
+    }
+}
+
+/// Makes one call for the first requests and says how many were served, well or not; `None`
+/// when the process is gone or may not be read, so that no more can be.
+fn read_some(pid: Pid, requests: &mut [Request<'_>]) -> Option<usize> {
+    let n_places = chunk_len(requests);
+    let chunk = requests.get_mut(..n_places)?;
+    let remote: Vec<RemoteIoVec> = chunk
+        .iter()
+        .map(|request| remote_place(request.address, request.buffer))
+        .collect();
+    let mut local: Vec<IoSliceMut<'_>> = chunk
+        .iter_mut()
+        .map(|request| IoSliceMut::new(request.buffer))
+        .collect();
+    match process_vm_readv(pid, &mut local, &remote) {
+        Ok(n_bytes) => Some(give_results(chunk, n_bytes)),
+        Err(nix::Error::EFAULT) => Some(give_results(chunk, 0)),
+        Err(_) => None,
     }
 }
 
@@ -118,39 +121,28 @@ fn chunk_len(requests: &[Request<'_>]) -> usize {
     n_fitting.max(1).min(requests.len())
 }
 
-fn remote_place(request: &Request<'_>) -> RemoteIoVec {
+fn remote_place(address: u64, buffer: &[u8]) -> RemoteIoVec {
     // x86-64: an address is a usize.
     RemoteIoVec {
-        base: request.address as usize,
-        len: request.buffer.len(),
+        base: address as usize,
+        len: buffer.len(),
     }
 }
 
-/// The requests that `n_bytes` cover are done; the one behind them has failed, wherever in it
-/// the kernel stopped. Returns how many results that makes.
+/// The requests that `n_bytes` cover are read; the one behind them has failed, wherever in it
+/// the kernel stopped. Returns how many that makes.
 fn give_results(requests: &mut [Request<'_>], n_bytes: usize) -> usize {
     let mut rest = n_bytes;
-    for (n_done, request) in requests.iter_mut().enumerate() {
+    for (n_before, request) in requests.iter_mut().enumerate() {
         match rest.checked_sub(request.buffer.len()) {
             Some(left) => {
-                request.result = Ok(());
+                request.is_read = true;
                 rest = left;
             }
-            None => {
-                request.result = Err(fault());
-                return n_done + 1;
-            }
+            None => return n_before + 1,
         }
     }
     requests.len()
-}
-
-fn fault() -> io::Error {
-    io::Error::from_raw_os_error(libc::EFAULT)
-}
-
-fn no_process() -> io::Error {
-    io::Error::from_raw_os_error(libc::ESRCH)
 }
 
 #[cfg(test)]
