@@ -13,8 +13,10 @@ use crate::{
     },
 };
 
+type Frames<'a> = &'a [(&'a str, &'a str, u32)];
+
 /// A recording of `processes`: command, and stacks of (name, file, line) with their samples.
-type Stacks<'a> = &'a [(&'a [(&'a str, &'a str, u32)], u64)];
+type Stacks<'a> = &'a [(Frames<'a>, u64)];
 
 fn profile(processes: &[(&str, Stacks<'_>)]) -> Profile {
     let mut builder = ProfileBuilder::new(false);
@@ -241,7 +243,7 @@ fn hostile() -> (Profile, u64) {
             ]
         })
         .collect();
-    let stacks: Vec<Vec<(&[(&str, &str, u32)], u64)>> = frames
+    let stacks: Vec<Vec<(Frames<'_>, u64)>> = frames
         .iter()
         .map(|frames| vec![(frames.as_slice(), 3), (&frames[..2], 2), (&frames[..0], 1)])
         .collect();
