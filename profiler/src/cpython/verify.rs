@@ -1,0 +1,6 @@
+//! x
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Mismatch {
+    #[error("x")]
+    X,
+}
