@@ -287,12 +287,13 @@ impl CodeReader {
     }
 
     /// Whether each of these addresses still holds the code object that was read from it: its
-    /// fields, names and line table (of long ones the first 4 KiB) are the same. One round.
+    /// fields, names and line table (of long ones the first 4 KiB) are the same; `None` where it
+    /// cannot be read any more. One round.
     pub fn unchanged(
         memory: &dyn ReadMemory,
         layout: &Layout,
         codes: &[(u64, &Code)],
-    ) -> Vec<bool> {
+    ) -> Vec<Option<bool>> {
         codes
             .chunks(CHUNK)
             .flat_map(|codes| unchanged(memory, layout, codes))
@@ -317,7 +318,11 @@ fn read_heads(
         .collect()
 }
 
-fn unchanged(memory: &dyn ReadMemory, layout: &Layout, codes: &[(u64, &Code)]) -> Vec<bool> {
+fn unchanged(
+    memory: &dyn ReadMemory,
+    layout: &Layout,
+    codes: &[(u64, &Code)],
+) -> Vec<Option<bool>> {
     let head_bytes = Head::len_needed(layout);
     let pieces: Vec<(u64, usize)> = codes
         .iter()
@@ -343,7 +348,10 @@ fn unchanged(memory: &dyn ReadMemory, layout: &Layout, codes: &[(u64, &Code)]) -
     codes
         .iter()
         .zip(read.as_chunks().0)
-        .map(|(&(_, code), pieces)| is_same(layout, code, pieces).is_some())
+        .map(|(&(_, code), pieces)| {
+            pieces[0].as_ref()?;
+            Some(is_same(layout, code, pieces).is_some())
+        })
         .collect()
 }
 
