@@ -10,6 +10,9 @@ pub const MAX_FRAME_WORDS: usize = (RECORD_BYTES - size_of::<crate::sample::Samp
 pub const MAX_FRAMES: u32 = 4_080;
 const _: () = assert!(MAX_FRAMES as usize <= MAX_FRAME_WORDS);
 
+/// Steps of a walk at most: frames and the boundaries between them.
+pub const MAX_STEPS: u32 = 2 * MAX_FRAMES;
+
 /// Bytes of the data stack read at once: up to 8 KiB a read costs about what 8 bytes cost
 /// (326 ns against 107 ns), 16 KiB costs 871 ns.
 pub const WINDOW_BYTES: usize = 8 * 1024;
@@ -36,6 +39,10 @@ pub const MAX_PATH_STEPS: usize = 3;
 
 /// Paths tried one after the other until one leads to a tstate whose thread_id is the TP.
 pub const MAX_PATHS: usize = 3;
+
+/// Bytes of the ring of samples, unless the loader sets more: at 10000 Hz and 40 frames a
+/// sample, one busy CPU fills 3.8 MB a second, and the reader comes every 50 ms.
+pub const SAMPLES_RING_BYTES: u32 = 4 * 1024 * 1024;
 
 /// Bytes of the ring of lifecycle events: 96 bytes an event, so a burst of some 10,000 forks.
 pub const EVENTS_RING_BYTES: u32 = 1024 * 1024;
