@@ -289,7 +289,6 @@ impl Layout {
         walk.frame_len = frame as u16;
         true
     }
-
 }
 
 const fn end(offset: u16, width: u32) -> u32 {

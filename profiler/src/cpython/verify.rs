@@ -93,7 +93,9 @@ pub fn verify(memory: &dyn ReadMemory, layout: &Layout, runtime: u64) -> Verdict
     }
     let version = layout.version;
     Verdict::Refused(match last {
-        Some(Mismatch::Code { address, .. }) if is_shifted(memory, layout, address) => Refusal::TraceRefs(version),
+        Some(Mismatch::Code { address, .. }) if is_shifted(memory, layout, address) => {
+            Refusal::TraceRefs(version)
+        }
         Some(mismatch) => Refusal::Mismatch { version, mismatch },
         None => return Verdict::NotYet,
     })
@@ -105,9 +107,14 @@ fn look(memory: &dyn ReadMemory, layout: &Layout, runtime: u64) -> Result<bool, 
     if memory.read(runtime, &mut [0; 8]).is_err() {
         return Ok(false);
     }
-    let states = thread_states(memory, layout, runtime).map_err(|error: ListError| Mismatch::List(error.to_string()))?;
+    let states = thread_states(memory, layout, runtime)
+        .map_err(|error: ListError| Mismatch::List(error.to_string()))?;
     check_links(&states)?;
-    let bound: Vec<&ThreadState> = states.iter().filter(|state| state.thread_id != 0).take(MAX_THREADS).collect();
+    let bound: Vec<&ThreadState> = states
+        .iter()
+        .filter(|state| state.thread_id != 0)
+        .take(MAX_THREADS)
+        .collect();
     for state in &bound {
         check_thread_id(memory, state)?;
     }
@@ -127,7 +134,9 @@ fn check_links(states: &[ThreadState]) -> Result<(), Mismatch> {
     }
     for pair in states.windows(2) {
         let [first, second] = pair else { continue };
-        if first.interpreter == second.interpreter && (first.next, second.prev) != (second.address, first.address) {
+        if first.interpreter == second.interpreter
+            && (first.next, second.prev) != (second.address, first.address)
+        {
             return Err(Mismatch::Links(second.address));
         }
     }
@@ -140,12 +149,19 @@ fn check_thread_id(memory: &dyn ReadMemory, state: &ThreadState) -> Result<(), M
     let thread_id = state.thread_id;
     match read_u64(memory, thread_id) {
         Ok(word) if word == thread_id => Ok(()),
-        _ => Err(Mismatch::ThreadId { address: state.address, thread_id }),
+        _ => Err(Mismatch::ThreadId {
+            address: state.address,
+            thread_id,
+        }),
     }
 }
 
 /// Looks at the innermost frames; false: the thread has none.
-fn check_frames(memory: &dyn ReadMemory, layout: &Layout, state: &ThreadState) -> Result<bool, Mismatch> {
+fn check_frames(
+    memory: &dyn ReadMemory,
+    layout: &Layout,
+    state: &ThreadState,
+) -> Result<bool, Mismatch> {
     let frames = innermost_frames(memory, layout, state)?;
     let addresses: Vec<u64> = frames.iter().map(|frame| frame.code).collect();
     let codes = CodeReader::new().read(memory, layout, &addresses);
@@ -153,7 +169,11 @@ fn check_frames(memory: &dyn ReadMemory, layout: &Layout, state: &ThreadState) -
         let address = frame.code;
         let code: Code = code.map_err(|error| Mismatch::Code { address, error })?;
         if !code.contains(frame.unit) {
-            return Err(Mismatch::Instruction { address, unit: frame.unit, n_units: code.n_units });
+            return Err(Mismatch::Instruction {
+                address,
+                unit: frame.unit,
+                n_units: code.n_units,
+            });
         }
     }
     Ok(!frames.is_empty())
@@ -191,7 +211,9 @@ pub fn innermost_frames(
         }
         let mut bytes = [0; FRAME_BYTES];
         let (bytes, _) = bytes.split_at_mut(usize::from(walk.frame_len).min(FRAME_BYTES));
-        memory.read(address, bytes).map_err(|_| Mismatch::Frame(address))?;
+        memory
+            .read(address, bytes)
+            .map_err(|_| Mismatch::Frame(address))?;
         frames.extend(python_frame(layout, bytes));
         address = u64_at(bytes, walk.frame_previous.into()).unwrap_or(0);
     }
@@ -208,10 +230,17 @@ fn python_frame(layout: &Layout, bytes: &[u8]) -> Option<RemoteFrame> {
     let code = u64_at(bytes, walk.frame_code.into())? & !u64::from(walk.code_tag_mask);
     let unit = if walk.caps & CAP_INSTR_PTR != 0 {
         let start = code.wrapping_add(walk.code_adaptive.into());
-        u64_at(bytes, walk.frame_instr.into())?.wrapping_sub(start).cast_signed() >> 1
+        u64_at(bytes, walk.frame_instr.into())?
+            .wrapping_sub(start)
+            .cast_signed()
+            >> 1
     } else {
         let index = i64::from(u32_at(bytes, walk.frame_instr.into())?.cast_signed());
-        if walk.caps & CAP_LASTI_BYTES != 0 { index >> 1 } else { index }
+        if walk.caps & CAP_LASTI_BYTES != 0 {
+            index >> 1
+        } else {
+            index
+        }
     };
     Some(RemoteFrame { code, unit })
 }
@@ -220,8 +249,11 @@ fn python_frame(layout: &Layout, bytes: &[u8]) -> Option<RemoteFrame> {
 /// pointers in front of every object.
 fn is_shifted(memory: &dyn ReadMemory, layout: &Layout, code: u64) -> bool {
     const SHIFT: u64 = 16;
-    let read = |base: u64, offset: usize| read_u64(memory, base.wrapping_add(offset as u64).wrapping_add(SHIFT));
-    let name = read(code, layout.object.ob_type).and_then(|ob_type| read(ob_type, layout.object.tp_name));
+    let read = |base: u64, offset: usize| {
+        read_u64(memory, base.wrapping_add(offset as u64).wrapping_add(SHIFT))
+    };
+    let name =
+        read(code, layout.object.ob_type).and_then(|ob_type| read(ob_type, layout.object.tp_name));
     let mut bytes = [0; 5];
     name.and_then(|name| memory.read(name, &mut bytes)).is_ok() && &bytes == b"code\0"
 }
