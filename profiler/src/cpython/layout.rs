@@ -5,7 +5,7 @@
 //! read with the offsets of another one.
 
 use profiler_common::{
-    layout::{CAP_CFRAME, CAP_GIL_MASK, CAP_INSTR_PTR, WalkLayout},
+    layout::{CAP_GIL_MASK, CAP_INSTR_PTR, WalkLayout},
     limits,
 };
 
@@ -288,17 +288,6 @@ impl Layout {
         }
         walk.frame_len = frame as u16;
         true
-    }
-
-    /// Bytes of a `_PyCFrame` that hold the fields we read; 0 where there are none.
-    pub(super) const fn cframe_len(&self) -> usize {
-        if self.walk.caps & CAP_CFRAME == 0 {
-            return 0;
-        }
-        max(
-            end(self.walk.cframe_current_frame, 8),
-            end(self.walk.cframe_previous, 8),
-        ) as usize
     }
 }
 

@@ -1,31 +1,10 @@
 //! The one way to a process's bytes, and the one way to pick numbers out of them.
 //!
-//! `procfs` implements [`ReadMemory`] for a live process with process_vm_readv; tests implement it
-//! over byte images.
+//! A live process is read by process_vm_readv; tests read byte images.
 
 use std::io;
 
-/// One piece of a batch.
-#[derive(Debug)]
-pub struct Request<'a> {
-    /// Where in the target.
-    pub address: u64,
-    /// What to fill, all of it.
-    pub buffer: &'a mut [u8],
-    /// Set by [`ReadMemory::read_batch`]: the whole buffer was filled.
-    pub is_read: bool,
-}
-
-impl<'a> Request<'a> {
-    /// A request that was not served yet.
-    pub fn new(address: u64, buffer: &'a mut [u8]) -> Self {
-        Self {
-            address,
-            buffer,
-            is_read: false,
-        }
-    }
-}
+use crate::procfs::{ProcessMemory, Request};
 
 /// The memory of a process, running or not.
 pub trait ReadMemory {
@@ -41,6 +20,16 @@ pub trait ReadMemory {
         for request in requests {
             request.is_read = self.read(request.address, request.buffer).is_ok();
         }
+    }
+}
+
+impl ReadMemory for ProcessMemory {
+    fn read(&self, address: u64, buffer: &mut [u8]) -> io::Result<()> {
+        Self::read(self, address, buffer)
+    }
+
+    fn read_batch(&self, requests: &mut [Request<'_>]) {
+        Self::read_batch(self, requests);
     }
 }
 

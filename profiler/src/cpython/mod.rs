@@ -27,6 +27,6 @@ mod versions;
 pub use debug_offsets::{COOKIE, DEBUG_OFFSETS_BYTES, version_in};
 pub use layout::{Layout, Refusal, layout};
 pub use linetable::LineTableKind;
-pub use memory::{ReadMemory, Request};
+pub use memory::ReadMemory;
 pub use version::Version;
 pub use versions::{NEWEST, OLDEST, supported};
