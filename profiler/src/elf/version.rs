@@ -98,19 +98,23 @@ struct Texts {
 }
 
 impl Texts {
-    /// `cpython-3999` and `\03.99.99+\0` and what is around them.
+    /// `cpython-399x` and `x3.99.99+\0`: at most as many bytes.
     const LONGEST: usize = 16;
 
     fn look_at(&mut self, bytes: &[u8]) {
         const TAG: &[u8] = b"cpython-3";
-        const RELEASE: &[u8] = b"\x003.";
+        const RELEASE: &[u8] = b"3.";
         for at in memchr::memmem::find_iter(bytes, TAG) {
             let minor = bytes.get(at + TAG.len()..).and_then(number);
             self.minors.extend(minor.map(|(minor, _)| minor));
         }
         for at in memchr::memmem::find_iter(bytes, RELEASE) {
-            self.releases
-                .extend(bytes.get(at + RELEASE.len()..).and_then(release));
+            // Linkers keep a text that ends another only there: `/opt/python/3.9.18`.
+            let before = at.checked_sub(1).and_then(|before| bytes.get(before));
+            if before.is_some_and(|before| !before.is_ascii_digit() && *before != b'.') {
+                self.releases
+                    .extend(bytes.get(at + RELEASE.len()..).and_then(release));
+            }
         }
     }
 }
@@ -162,7 +166,7 @@ mod tests {
         );
         assert_eq!(texts.minors, BTreeSet::from([9]));
         assert_eq!(texts.releases, BTreeSet::from([(9, 18)]));
-        texts.look_at(b"\x003.10.13+\x00cpython-310\x00");
+        texts.look_at(b"/3.10.13+\x00cpython-310\x00");
         assert_eq!(texts.minors, BTreeSet::from([9, 10]));
         assert_eq!(texts.releases, BTreeSet::from([(9, 18), (10, 13)]));
     }
@@ -170,7 +174,7 @@ mod tests {
     #[test]
     fn texts_that_are_none() {
         let mut texts = Texts::default();
-        texts.look_at(b"cpython-3\x00cpython-3x\x00cpython-3100\x003.9\x003.9.x\x003.9.100\x003.9.1.2\x003.9.18 (\x003.9.1");
+        texts.look_at(b"cpython-3\x00cpython-3x\x00cpython-3100\x003.9\x003.9.x\x003.9.100\x003.9.1.2\x003.9.18 (\x0013.9.18\x003.3.9.18\x003.9.1");
         assert_eq!((texts.minors.len(), texts.releases.len()), (0, 0));
     }
 }
