@@ -1,5 +1,6 @@
 //! The command as a person meets it, where no kernel is needed: everything here ends before
 //! sampling would start.
+#![expect(clippy::unwrap_used, reason = "the helpers of a test are test code")]
 
 use std::{
     fs,
