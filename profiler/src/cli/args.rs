@@ -34,13 +34,10 @@ pub(super) enum Parsed {
 ///
 /// Without a verb it records: `profiler --comm gunicorn` is `profiler record --comm gunicorn`.
 #[derive(Parser)]
-#[command(
-    name = "profiler",
-    version,
-    args_conflicts_with_subcommands = true,
-    disable_help_subcommand = true
-)]
-#[command(after_long_help = exit::help())]
+#[command(name = "profiler", version, after_long_help = exit::help())]
+#[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
+#[command(subcommand_value_name = "VERB", subcommand_help_heading = "Verbs")]
+#[command(override_usage = "profiler [VERB] [OPTIONS] [-- COMMAND...]")]
 struct Cli {
     #[command(subcommand)]
     verb: Option<Verb>,
@@ -51,7 +48,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Verb {
     /// Sample Python processes and draw a flame graph (the default)
-    #[command(after_long_help = exit::help())]
+    #[command(after_long_help = exit::help(), override_usage = "profiler record [OPTIONS] [-- COMMAND...]")]
     Record(RecordArgs),
 }
 
@@ -60,7 +57,7 @@ struct RecordArgs {
     /// Record this process and its children (repeatable)
     ///
     /// Targets can be mixed; without any, every Python process of the host is recorded.
-    #[arg(short, long = "pid", value_name = "PID", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_PID)))]
+    #[arg(short, long = "pid", value_name = "PID", value_parser = |text: &str| parse_number(text, MAX_PID))]
     #[arg(allow_negative_numbers = true)]
     pids: Vec<u32>,
 
@@ -79,7 +76,7 @@ struct RecordArgs {
         default_value_t = 100,
         allow_negative_numbers = true
     )]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_RATE_HZ)))]
+    #[arg(value_parser = |text: &str| parse_number(text, MAX_RATE_HZ))]
     rate: u32,
 
     /// Stop after this many seconds (else on Ctrl-C, or when COMMAND or every --pid ends)
@@ -90,7 +87,7 @@ struct RecordArgs {
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 
-    /// What to write (else what the extension of FILE says, else the first)
+    /// What to write (else what the extension of FILE says, else flamegraph)
     #[arg(short, long, value_name = "FORMAT", value_parser = format_parser())]
     format: Option<&'static dyn Format>,
 
@@ -139,13 +136,12 @@ pub(super) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, 
 
 /// clap's report as one sentence: its first paragraph in one line, its tips as hints.
 fn failure(error: &clap::Error) -> Failure {
-    if let (
-        ErrorKind::InvalidSubcommand | ErrorKind::UnknownArgument,
-        Some(ContextValue::String(word)),
-    ) = (error.kind(), error.get(ContextKind::InvalidSubcommand))
+    if let (ErrorKind::UnknownArgument, Some(ContextValue::String(word))) =
+        (error.kind(), error.get(ContextKind::InvalidArg))
+        && !word.starts_with('-')
     {
-        return Failure::new(Exit::Usage, format!("unknown verb: {word}")).hint(format!(
-            "to record a command: profiler -- {word}; to record by name: profiler --comm {word}"
+        return Failure::new(Exit::Usage, format!("unexpected argument: {word}")).hint(format!(
+            "`profiler -- {word}` records a command, `profiler --comm {word}` processes by name"
         ));
     }
     let text = error.render().to_string();
@@ -169,6 +165,13 @@ fn failure(error: &clap::Error) -> Failure {
         failure.hint("`profiler --help` lists the options")
     } else {
         failure
+    }
+}
+
+fn parse_number(text: &str, max: u32) -> Result<u32, String> {
+    match text.parse() {
+        Ok(number) if (1..=max).contains(&number) => Ok(number),
+        _ => Err(format!("a whole number from 1 to {max} is needed")),
     }
 }
 

@@ -335,3 +335,6 @@ fn not_started(error: &StartError) -> Failure {
 fn internal(error: &dyn std::error::Error) -> Failure {
     Failure::new(Exit::Internal, format!("the profiler failed: {error}"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -73,19 +73,19 @@ fn bad_input_is_one_sentence() {
         ),
         (
             "-r 0",
-            "invalid value '0' for '--rate <HZ>': 0 is not in 1..=10000",
+            "invalid value '0' for '--rate <HZ>': a whole number from 1 to 10000 is needed",
         ),
         (
             "-r 10001",
-            "invalid value '10001' for '--rate <HZ>': 10001 is not in 1..=10000",
+            "invalid value '10001' for '--rate <HZ>': a whole number from 1 to 10000 is needed",
         ),
         (
             "-r abc",
-            "invalid value 'abc' for '--rate <HZ>': invalid digit found in string",
+            "invalid value 'abc' for '--rate <HZ>': a whole number from 1 to 10000 is needed",
         ),
         (
             "-r -5",
-            "invalid value '-5' for '--rate <HZ>': -5 is not in 1..=10000",
+            "invalid value '-5' for '--rate <HZ>': a whole number from 1 to 10000 is needed",
         ),
         (
             "-d 0",
@@ -109,13 +109,13 @@ fn bad_input_is_one_sentence() {
         ),
         (
             "-p 0",
-            "invalid value '0' for '--pid <PID>': 0 is not in 1..=4194304",
+            "invalid value '0' for '--pid <PID>': a whole number from 1 to 4194304 is needed",
         ),
         (
             "--comm [",
             "invalid value '[' for '--comm <NAME>': not a valid pattern: invalid range pattern",
         ),
-        ("gunicorn", "unknown verb: gunicorn"),
+        ("gunicorn", "unexpected argument: gunicorn"),
         ("--nosuch", "unexpected argument '--nosuch' found"),
         (
             "-o",
