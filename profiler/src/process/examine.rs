@@ -58,8 +58,6 @@ pub(super) struct Files {
     modules: ModuleCache,
     interpreters: HashMap<FileId, Result<Arc<Interpreter>, Refused>>,
     slots: HashMap<Program, Slots>,
-    /// What processes of an executable ran so far; `None`: not always the same.
-    programs: HashMap<FileId, Option<(Program, Arc<Interpreter>)>>,
 }
 
 /// Files that are remembered at most, of each kind.
@@ -93,7 +91,6 @@ impl Files {
             modules: ModuleCache::default(),
             interpreters: HashMap::new(),
             slots: HashMap::new(),
-            programs: HashMap::new(),
         }
     }
 
@@ -132,9 +129,8 @@ impl Files {
         if let Some(known) = self.interpreters.get(&found.module_file) {
             return Ok(known.clone());
         }
-        let version = found.module.version;
-        let name = format!("CPython {version}");
-        let interpreter = match layout(version, found.module.debug_offsets.as_deref()) {
+        let name = format!("CPython {}", found.module.version);
+        let interpreter = match layout(found.module.version.into(), found.module.debug_offsets.as_deref()) {
             Err(refusal) => Err(Refused {
                 name,
                 reason: refusal.to_string(),
@@ -186,28 +182,7 @@ impl Files {
         };
         bound(&mut self.slots);
         self.slots.insert(located.program, slots.clone());
-        self.learn(located);
         Ready::Yes(slots)
-    }
-
-    fn learn(&mut self, located: &Located) {
-        bound(&mut self.programs);
-        let now = (located.program, located.interpreter.clone());
-        self.programs
-            .entry(located.program.exe)
-            .and_modify(|known| {
-                if known.as_ref().is_some_and(|known| known.0 != now.0) {
-                    *known = None;
-                }
-            })
-            .or_insert(Some(now));
-    }
-
-    /// What a process that just started to run this executable will be, as long as every one
-    /// before it was the same.
-    pub(super) fn expected(&self, exe: &FileId) -> Option<(&Arc<Interpreter>, &Slots)> {
-        let (program, interpreter) = self.programs.get(exe)?.as_ref()?;
-        Some((interpreter, self.slots.get(program)?))
     }
 }
 

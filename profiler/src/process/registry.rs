@@ -58,6 +58,8 @@ pub struct Process {
     pub parent: Option<ProcessId>,
     /// Its command line, for display.
     pub command: String,
+    /// It was forked and has not replaced its program: it began with its parent's memory.
+    pub is_fork: bool,
     /// What it is.
     pub kind: Kind,
     /// Whether it is a target.
@@ -71,6 +73,7 @@ pub struct Process {
     names: ProcessNames,
     cpu_start: Duration,
     cpu_end: Option<Duration>,
+    paths: [TstatePath; MAX_PATHS],
     looks: usize,
 }
 
@@ -96,6 +99,19 @@ impl Process {
     #[must_use]
     pub fn cpu_time(&self) -> Duration {
         self.cpu_end.unwrap_or_default().saturating_sub(self.cpu_start)
+    }
+
+    /// How long it is until it is to be looked at again; `None`: what it is will not change.
+    fn next_look(&self) -> Option<Duration> {
+        let n = match self.kind {
+            Kind::Python(_) | Kind::Refused(_) => return None,
+            // A Python that is not ready is looked at often.
+            Kind::Starting(_) => self.looks.min(N_QUICK_LOOKS - 1),
+            // What ran already has loaded what it needs.
+            _ if self.was_running => N_QUICK_LOOKS - 1 + self.looks,
+            _ => self.looks,
+        };
+        Some(Duration::from_millis(LOOKS_MS[n.min(LOOKS_MS.len() - 1)]))
     }
 
     /// The interpreter's name, where one was found.
@@ -220,10 +236,7 @@ impl Registry {
                 }
                 self.look(id)
             }
-            FORK => {
-                self.fork(id, parent);
-                Ok(())
-            }
+            FORK => self.fork(id, parent),
             EXIT => {
                 self.end(id, event);
                 Ok(())
@@ -289,6 +302,7 @@ impl Registry {
             id,
             parent,
             command,
+            is_fork: false,
             kind: Kind::Unknown,
             choice,
             was_running,
@@ -297,24 +311,35 @@ impl Registry {
             names,
             cpu_start: Duration::ZERO,
             cpu_end: None,
+            paths: [TstatePath::ZERO; MAX_PATHS],
             looks: 0,
         };
         self.current.insert(id.tgid, id);
         self.processes.insert(id, process);
     }
 
-    /// A forked process is what its parent is, and the kernel has copied the verdict.
-    fn fork(&mut self, id: ProcessId, parent: ProcessId) {
+    /// Takes in a process whose beginning was not seen, since the ring of events was full.
+    ///
+    /// # Errors
+    /// When the kernel's maps cannot be written.
+    pub fn adopt(&mut self, id: ProcessId) -> Result<(), LoadError> {
+        self.add(id, None, false);
+        self.look(id)
+    }
+
+    /// A forked process is what its parent is. The kernel has copied the verdict if there was
+    /// one by then.
+    fn fork(&mut self, id: ProcessId, parent: ProcessId) -> Result<(), LoadError> {
         let Some(parent) = self.processes.get(&parent) else {
             self.add(id, Some(parent), false);
-            self.look_in(id, Duration::ZERO);
-            return;
+            return self.look(id);
         };
-        let kind = parent.kind.clone();
+        let is_target = self.selector.pids.contains(&id.tgid);
         let process = Process {
             id,
             parent: Some(parent.id),
-            kind,
+            is_fork: true,
+            choice: if is_target { Choice::Yes } else { parent.choice },
             was_running: parent.was_running || matches!(parent.kind, Kind::Python(_)),
             has_ended: false,
             counts: ProcessCounts::ZERO,
@@ -323,13 +348,10 @@ impl Registry {
             looks: 0,
             ..parent.clone()
         };
-        let must_look = matches!(process.kind, Kind::Unknown | Kind::Starting(_))
-            || process.choice != Choice::Yes && !self.selector.comms.is_empty();
         self.current.insert(id.tgid, id);
         self.processes.insert(id, process);
-        if must_look {
-            self.look_in(id, Duration::from_millis(LOOKS_MS[0]));
-        }
+        self.look_in(id, Duration::from_millis(LOOKS_MS[0]));
+        self.tell(id)
     }
 
     fn end(&mut self, id: ProcessId, event: &LifecycleEvent) {
@@ -352,9 +374,9 @@ impl Registry {
             return Ok(());
         }
         if process.choice == Choice::No {
-            return self.tell(id, &[]);
+            return self.tell(id);
         }
-        let mut paths = None;
+        let mut paths = process.paths;
         let mut kind = process.kind.clone();
         if matches!(kind, Kind::Unknown | Kind::NotPython) {
             kind = match self.files.look(id.tgid, &mut self.maps)? {
@@ -369,7 +391,7 @@ impl Registry {
                 Ready::NotYet => {}
                 Ready::Yes(slots) => {
                     let layout = &located.interpreter.layout;
-                    paths = Some(slots.paths(layout, located.runtime));
+                    paths = slots.paths(layout, located.runtime);
                     kind = Kind::Python(located.interpreter.clone());
                 }
                 Ready::Refused(refused) => kind = Kind::Refused(refused),
@@ -382,21 +404,15 @@ impl Registry {
         if matches!(kind, Kind::Unknown) && (process.looks > N_QUICK_LOOKS || process.was_running) {
             kind = Kind::NotPython;
         }
-        process.kind = kind;
-        if matches!(process.kind, Kind::Unknown | Kind::NotPython | Kind::Starting(_)) {
-            // A Python that is not ready is looked at often.
-            let n = process.looks.min(match process.kind {
-                Kind::Starting(_) => N_QUICK_LOOKS - 1,
-                _ => LOOKS_MS.len() - 1,
-            });
-            let n = if process.was_running && process.looks == 1 { N_QUICK_LOOKS } else { n };
-            self.look_in(id, Duration::from_millis(LOOKS_MS[n]));
+        (process.kind, process.paths) = (kind, paths);
+        if let Some(delay) = process.next_look() {
+            self.look_in(id, delay);
         }
-        self.tell(id, paths.as_ref().map_or(&[], |paths| paths.as_slice()))
+        self.tell(id)
     }
 
     /// Tells the kernel what to do with the process.
-    fn tell(&mut self, id: ProcessId, paths: &[TstatePath]) -> Result<(), LoadError> {
+    fn tell(&mut self, id: ProcessId) -> Result<(), LoadError> {
         let Some(process) = self.processes.get(&id) else {
             return Ok(());
         };
@@ -407,9 +423,7 @@ impl Registry {
             Kind::Refused(_) => VERDICT_REFUSED,
             Kind::Python(interpreter) => {
                 verdict.layout = interpreter.number;
-                for (place, path) in verdict.paths.iter_mut().zip(paths).take(MAX_PATHS) {
-                    *place = *path;
-                }
+                verdict.paths = process.paths;
                 VERDICT_WALK
             }
             Kind::Unknown | Kind::Starting(_) => return Ok(()),
@@ -438,7 +452,7 @@ impl Registry {
             Choice::Open(until) if now >= until => {
                 process.choice = Choice::No;
                 self.look_in(id, RECHECK);
-                self.tell(id, &[])
+                self.tell(id)
             }
             Choice::Open(until) => {
                 let wait = (until - now).min(Duration::from_millis(500));

@@ -16,8 +16,9 @@ use bytes::{Bytes, BytesMut};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use profiler_common::lifecycle::LifecycleEvent;
 
+use super::worker::Message;
 use crate::{
-    bpf::{Rings, decode},
+    bpf::{Kernel, Rings, decode},
     model::{ProcessId, Tgid},
 };
 
@@ -56,13 +57,29 @@ pub(super) struct Shared {
     pub(super) matched: AtomicUsize,
 }
 
-/// Runs until [`Shared::stop`], then empties the rings once more. The worker sees the end by
-/// the closed queue.
-pub(super) fn run(mut rings: Rings, queue: &Sender<Batch>, shared: &Arc<Shared>) {
+/// CPUs that came online or went are looked for this often.
+const FOLLOW_CPUS: Duration = Duration::from_secs(1);
+
+/// Runs until [`Shared::stop`], then ends the sampling and empties the rings once more. The
+/// worker sees the end by the closed queue.
+pub(super) fn run(
+    mut kernel: Kernel,
+    mut rings: Rings,
+    queue: &Sender<Message>,
+    shared: &Arc<Shared>,
+) {
     let mut interval = DRAIN;
     let mut next = Instant::now() + interval;
+    let mut next_cpus = Instant::now() + FOLLOW_CPUS;
     loop {
         let stop = shared.stop.load(Ordering::Acquire);
+        if stop {
+            kernel.stop_sampling();
+        } else if Instant::now() >= next_cpus {
+            next_cpus += FOLLOW_CPUS;
+            // A CPU that cannot be sampled now is tried again; the summary shows what lacks.
+            let _ = kernel.follow_cpus();
+        }
         let mut batch = Batch::default();
         if stop || Instant::now() >= next {
             take_samples(&mut rings, &mut batch, shared);
@@ -74,7 +91,7 @@ pub(super) fn run(mut rings: Rings, queue: &Sender<Batch>, shared: &Arc<Shared>)
             batch.events.extend(decode::event(&record));
         }
         let is_empty = batch.events.is_empty() && batch.samples.is_empty();
-        if !is_empty && queue.send(batch).is_err() {
+        if !is_empty && queue.send(Message::Batch(batch)).is_err() {
             return; // the worker is gone
         }
         if stop {
