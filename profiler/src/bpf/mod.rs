@@ -10,6 +10,7 @@ mod error;
 mod kernel;
 mod maps;
 mod perf;
+pub mod preflight;
 
 pub use error::LoadError;
 pub use kernel::{Kernel, Rings};

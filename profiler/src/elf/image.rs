@@ -17,8 +17,9 @@ use super::{ElfError, Segment};
 const MAX_PIECE_BYTES: u64 = 4 * 1024 * 1024;
 /// Bytes read at once when much is looked through.
 const SCAN_BYTES: usize = 256 * 1024;
-/// Bytes looked through in one scan: the files of large programs have some 100 MB of data.
-const MAX_SCAN_BYTES: u64 = 256 * 1024 * 1024;
+/// Bytes looked through in one scan, some 20 ms of work: interpreters have 1 to 10 MB of
+/// constants, and whoever runs a program may make it as large as they like.
+const MAX_SCAN_BYTES: u64 = 64 * 1024 * 1024;
 /// Program headers looked at; a program has about a dozen.
 const MAX_SEGMENTS: usize = 1024;
 

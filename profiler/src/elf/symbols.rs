@@ -67,10 +67,10 @@ impl DynamicTable {
         for symbol in first..first.checked_add(MAX_CHAIN)? {
             let chained =
                 word_at::<U32<LE>>(image, chains, symbol.checked_sub(first_hashed)?)?.get(LE);
-            if u64::from(chained) | 1 == hash | 1 {
-                if let Some(address) = self.defined(image, symbol, name) {
-                    return Some(address);
-                }
+            if u64::from(chained) | 1 == hash | 1
+                && let Some(address) = self.defined(image, symbol, name)
+            {
+                return Some(address);
             }
             if chained & 1 != 0 {
                 break;
@@ -144,10 +144,10 @@ pub(super) fn static_symbol(image: &Image<'_>, name: &[u8]) -> Result<Option<u64
             while let Ok((symbol, tail)) = pod::from_bytes::<Sym64<LE>>(rest) {
                 next += SYMBOL_BYTES as u64;
                 rest = tail;
-                if names.contains(&symbol.st_name(LE)) {
-                    if let Some(address) = defined_data(symbol) {
-                        return Some(address);
-                    }
+                if names.contains(&symbol.st_name(LE))
+                    && let Some(address) = defined_data(symbol)
+                {
+                    return Some(address);
                 }
             }
             None

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 /// A process may give itself another name (setproctitle) after it started. For this long one
 /// whose name does not match is sampled all the same.
 pub(super) const GRACE: Duration = Duration::from_secs(3);
-/// After that its name is looked at this often.
+/// In that time its name is looked at this often.
+pub(super) const RECHECK_OPEN: Duration = Duration::from_millis(500);
+/// After that it is looked at this often.
 pub(super) const RECHECK: Duration = Duration::from_secs(2);
 
 /// The choice.

@@ -12,7 +12,7 @@ use crate::{
         layout,
         verify::{Verdict, verify},
     },
-    elf::{FoundPython, ModuleCache, find_python},
+    elf::{FindError, FoundPython, ModuleCache, find_python},
     model::Tgid,
     procfs::{FileId, ProcessMemory},
 };
@@ -99,7 +99,9 @@ impl Files {
         let found = match find_python(tgid, &mut self.modules) {
             Ok(Some(found)) => found,
             Ok(None) => return Ok(Look::Nothing),
-            Err(error) if error.is_gone() => return Ok(Look::Gone),
+            // A file that is a broken ELF says nothing about its process.
+            Err(FindError::File { .. }) => return Ok(Look::Nothing),
+            Err(FindError::Process(error)) if error.is_gone() => return Ok(Look::Gone),
             Err(error) => {
                 let name = "CPython".to_owned();
                 let reason = error.to_string();

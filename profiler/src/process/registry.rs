@@ -16,7 +16,7 @@ use profiler_common::{
 };
 
 use super::{
-    choice::{Choice, GRACE, RECHECK},
+    choice::{Choice, GRACE, RECHECK, RECHECK_OPEN},
     examine::{Files, Interpreter, Located, Look, Ready, Refused},
     select::{ProcessNames, Selector},
 };
@@ -70,11 +70,11 @@ pub struct Process {
     pub has_ended: bool,
     /// The kernel's counts; complete when it has ended or [`Registry::finish`] was called.
     pub counts: ProcessCounts,
-    names: ProcessNames,
     cpu_start: Duration,
     cpu_end: Option<Duration>,
     paths: [TstatePath; MAX_PATHS],
     looks: usize,
+    due: Option<Instant>,
 }
 
 impl Process {
@@ -101,17 +101,26 @@ impl Process {
         self.cpu_end.unwrap_or_default().saturating_sub(self.cpu_start)
     }
 
-    /// How long it is until it is to be looked at again; `None`: what it is will not change.
-    fn next_look(&self) -> Option<Duration> {
+    /// How long it is until it is to be looked at again; `None`: nothing about it will change.
+    fn next_look(&self, is_by_name: bool) -> Option<Duration> {
+        let name = match self.choice {
+            Choice::Yes => None,
+            Choice::Open(_) => Some(RECHECK_OPEN),
+            Choice::No if !is_by_name => return None,
+            // Only a Python is worth the question what it is called now.
+            Choice::No if self.interpreter_name().is_some() => Some(RECHECK),
+            Choice::No => None,
+        };
         let n = match self.kind {
-            Kind::Python(_) | Kind::Refused(_) => return None,
+            Kind::Python(_) | Kind::Refused(_) => return name,
             // A Python that is not ready is looked at often.
             Kind::Starting(_) => self.looks.min(N_QUICK_LOOKS - 1),
             // What ran already has loaded what it needs.
             _ if self.was_running => N_QUICK_LOOKS - 1 + self.looks,
             _ => self.looks,
         };
-        Some(Duration::from_millis(LOOKS_MS[n.min(LOOKS_MS.len() - 1)]))
+        let look = Duration::from_millis(LOOKS_MS[n.min(LOOKS_MS.len() - 1)]);
+        Some(name.map_or(look, |name| name.min(look)))
     }
 
     /// The interpreter's name, where one was found.
@@ -192,7 +201,7 @@ impl Registry {
     /// # Errors
     /// When the kernel's maps cannot be written.
     pub fn choose(&mut self, tgid: Tgid) -> Result<(), LoadError> {
-        self.selector.pids.push(tgid);
+        self.selector.add_pid(tgid);
         match self.current.get(&tgid) {
             Some(&id) => self.set_chosen(id),
             None => Ok(()),
@@ -260,6 +269,11 @@ impl Registry {
             && time <= now
         {
             self.due.pop();
+            let process = self.processes.get_mut(&id);
+            let Some(process) = process.filter(|process| process.due == Some(time)) else {
+                continue;
+            };
+            process.due = None;
             self.rename(id, now)?;
             self.look(id)?;
         }
@@ -295,7 +309,7 @@ impl Registry {
             _ if id.tgid == self.own => Choice::No,
             Some(Choice::Yes) => Choice::Yes,
             _ if self.selector.matches(id.tgid, &names) => Choice::Yes,
-            _ if self.selector.comms.is_empty() || was_running => Choice::No,
+            _ if !self.selector.is_by_name() || was_running => Choice::No,
             _ => Choice::Open(Instant::now() + GRACE),
         };
         let process = Process {
@@ -308,11 +322,11 @@ impl Registry {
             was_running,
             has_ended: false,
             counts: ProcessCounts::ZERO,
-            names,
             cpu_start: Duration::ZERO,
             cpu_end: None,
             paths: [TstatePath::ZERO; MAX_PATHS],
             looks: 0,
+            due: None,
         };
         self.current.insert(id.tgid, id);
         self.processes.insert(id, process);
@@ -334,7 +348,7 @@ impl Registry {
             self.add(id, Some(parent), false);
             return self.look(id);
         };
-        let is_target = self.selector.pids.contains(&id.tgid);
+        let is_target = self.selector.has_pid(id.tgid);
         let process = Process {
             id,
             parent: Some(parent.id),
@@ -345,12 +359,12 @@ impl Registry {
             counts: ProcessCounts::ZERO,
             cpu_start: Duration::ZERO,
             cpu_end: None,
-            looks: 0,
+            due: None,
             ..parent.clone()
         };
         self.current.insert(id.tgid, id);
         self.processes.insert(id, process);
-        self.look_in(id, Duration::from_millis(LOOKS_MS[0]));
+        self.arm(id);
         self.tell(id)
     }
 
@@ -370,10 +384,14 @@ impl Registry {
         let Some(process) = self.processes.get(&id) else {
             return Ok(());
         };
-        if process.has_ended || matches!(process.kind, Kind::Python(_) | Kind::Refused(_)) {
+        if process.has_ended {
             return Ok(());
         }
-        if process.choice == Choice::No {
+        let is_known = matches!(process.kind, Kind::Python(_) | Kind::Refused(_));
+        // What will never be a target need not be looked at.
+        let is_out = process.choice == Choice::No && !self.selector.is_by_name();
+        if is_known || is_out {
+            self.arm(id);
             return self.tell(id);
         }
         let mut paths = process.paths;
@@ -405,9 +423,7 @@ impl Registry {
             kind = Kind::NotPython;
         }
         (process.kind, process.paths) = (kind, paths);
-        if let Some(delay) = process.next_look() {
-            self.look_in(id, delay);
-        }
+        self.arm(id);
         self.tell(id)
     }
 
@@ -431,8 +447,20 @@ impl Registry {
         self.maps.set_verdict(id, &verdict)
     }
 
-    fn look_in(&mut self, id: ProcessId, delay: Duration) {
-        self.due.push(Reverse((Instant::now() + delay, id)));
+    /// Sets the time of the next look, if there is to be one.
+    fn arm(&mut self, id: ProcessId) {
+        let is_by_name = self.selector.is_by_name();
+        let Some(process) = self.processes.get_mut(&id) else {
+            return;
+        };
+        let Some(delay) = process.next_look(is_by_name) else {
+            return;
+        };
+        let time = Instant::now() + delay;
+        if process.due.is_none_or(|due| time < due) {
+            process.due = Some(time);
+            self.due.push(Reverse((time, id)));
+        }
     }
 
     /// Looks at the name of a process that is not chosen: it may have another one by now.
@@ -440,30 +468,18 @@ impl Registry {
         let Some(process) = self.processes.get_mut(&id) else {
             return Ok(());
         };
-        if process.has_ended || process.choice == Choice::Yes || self.selector.comms.is_empty() {
+        if process.has_ended || process.choice == Choice::Yes || id.tgid == self.own {
             return Ok(());
         }
         let (names, command) = names_of(id.tgid);
-        if self.selector.matches(id.tgid, &names) && id.tgid != self.own {
-            (process.names, process.command) = (names, command);
+        if self.selector.matches(id.tgid, &names) {
+            process.command = command;
             return self.set_chosen(id);
         }
-        match process.choice {
-            Choice::Open(until) if now >= until => {
-                process.choice = Choice::No;
-                self.look_in(id, RECHECK);
-                self.tell(id)
-            }
-            Choice::Open(until) => {
-                let wait = (until - now).min(Duration::from_millis(500));
-                self.look_in(id, wait);
-                Ok(())
-            }
-            _ => {
-                self.look_in(id, RECHECK);
-                Ok(())
-            }
+        if matches!(process.choice, Choice::Open(until) if now >= until) {
+            process.choice = Choice::No;
         }
+        Ok(())
     }
 
     /// Chooses a process and all that descends from it.
@@ -474,9 +490,6 @@ impl Registry {
                 continue;
             };
             if process.choice == Choice::No && !process.has_ended {
-                // It was not sampled, and not looked at either.
-                process.kind = Kind::Unknown;
-                process.looks = 0;
                 process.cpu_start = procfs::cpu_time(id.tgid).unwrap_or_default();
             }
             process.choice = Choice::Yes;

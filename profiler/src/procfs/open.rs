@@ -20,7 +20,7 @@ use nix::{
     sys::stat::{Mode, major, minor},
 };
 
-use super::{Mapping, ProcfsError};
+use super::{Device, Mapping, ProcfsError, error};
 use crate::model::Tgid;
 
 /// What tells one state of one file from all others. After the device and the inode number
@@ -60,6 +60,9 @@ impl FileId {
     }
 }
 
+/// A host with thousands of containers has some 10,000 mounts, of 200 bytes each.
+const MAX_MOUNTINFO_BYTES: u64 = 16 * 1024 * 1024;
+
 const WHAT: &str = "a mapped file";
 const NOT_BY_PATH: &str = "it is not found by its path, and /proc/PID/map_files needs CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE";
 
@@ -80,14 +83,14 @@ impl MappedFile {
     /// When the process or the mapping is gone, rights are missing, or another file stands
     /// where the mapped one was.
     pub fn locate(tgid: Tgid, mapping: &Mapping) -> Result<Option<Self>, ProcfsError> {
-        let error = |source| ProcfsError::new(tgid, WHAT, source);
+        let failed = |source| ProcfsError::new(tgid, WHAT, source);
         let handle = match locate_by_link(tgid, mapping) {
             Err(nix::Error::EPERM | nix::Error::EACCES) => locate_by_path(tgid, mapping),
             result => result.map(Some),
         };
         match handle {
-            Ok(Some(handle)) => Self::new(handle.into()).map_err(error),
-            Err(errno) if errno != nix::Error::ENOENT => Err(error(errno.into())),
+            Ok(Some(handle)) => Self::new(handle.into()).map_err(failed),
+            Err(errno) if errno != nix::Error::ENOENT => Err(failed(errno.into())),
             _ if !exists(tgid) => Err(ProcfsError::Gone { tgid }),
             Ok(None) => Err(ProcfsError::Refused {
                 tgid,
@@ -169,7 +172,7 @@ fn locate_by_link(tgid: Tgid, mapping: &Mapping) -> nix::Result<OwnedFd> {
 /// A handle of the mapped file, found by its path.
 fn locate_by_path(tgid: Tgid, mapping: &Mapping) -> nix::Result<Option<OwnedFd>> {
     let mut candidates = candidates(tgid, mapping);
-    Ok(candidates.find_map(|(root, path)| open_if_same(&root, &path, mapping)))
+    Ok(candidates.find_map(|(root, path)| open_if_same(tgid, &root, &path, mapping)))
 }
 
 /// Where the mapped file may be found, as a root and a path below it: a name may really end in
@@ -188,7 +191,7 @@ fn candidates(tgid: Tgid, mapping: &Mapping) -> impl Iterator<Item = (PathBuf, P
 
 /// A handle of the file at `path` below `root` if it is the mapped one. Symbolic links would be
 /// followed from our root, not the process's; the paths that the kernel shows have none.
-fn open_if_same(root: &Path, path: &Path, mapping: &Mapping) -> Option<OwnedFd> {
+fn open_if_same(tgid: Tgid, root: &Path, path: &Path, mapping: &Mapping) -> Option<OwnedFd> {
     let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
     let root = open(root, flags | OFlag::O_DIRECTORY, Mode::empty()).ok()?;
     let how = OpenHow::new()
@@ -196,9 +199,43 @@ fn open_if_same(root: &Path, path: &Path, mapping: &Mapping) -> Option<OwnedFd> 
         .resolve(ResolveFlag::RESOLVE_NO_SYMLINKS);
     let handle = openat2(root, path.strip_prefix("/").ok()?, how).ok()?;
     let metadata = File::from(handle.try_clone().ok()?).metadata().ok()?;
-    let same_device = major(metadata.dev()) == u64::from(mapping.device.major)
-        && minor(metadata.dev()) == u64::from(mapping.device.minor);
-    (same_device && metadata.ino() == mapping.inode).then_some(handle)
+    let is_on = |device: Device| metadata.ino() == mapping.inode && device == mapping.device;
+    let is_same = is_on(stat_device(&metadata)) || mount_device(tgid, &handle).is_some_and(is_on);
+    is_same.then_some(handle)
+}
+
+fn stat_device(metadata: &Metadata) -> Device {
+    // Linux has 12 bits of major and 20 of minor numbers.
+    Device {
+        major: major(metadata.dev()) as u32,
+        minor: minor(metadata.dev()) as u32,
+    }
+}
+
+/// The device of the file system that a file is reached through. On overlayfs over several file
+/// systems and on btrfs it is this one, not stat's, that the kernel shows in maps.
+fn mount_device(tgid: Tgid, handle: &OwnedFd) -> Option<Device> {
+    let fd_info = fs::read_to_string(format!("/proc/self/fdinfo/{}", handle.as_raw_fd())).ok()?;
+    let mount = fd_info
+        .lines()
+        .find_map(|line| line.strip_prefix("mnt_id:"))?
+        .trim()
+        .to_owned();
+    // Paths in it need not be UTF-8; what is looked at is digits.
+    let of_process = error::read(tgid, "mountinfo", MAX_MOUNTINFO_BYTES).ok();
+    let mounts = String::from_utf8_lossy(of_process.as_deref()?).into_owned();
+    mounts.lines().find_map(|line| parse_mount(line, &mount))
+}
+
+/// The device of this mount, if the line is the mount's (proc(5): id, parent, major:minor).
+fn parse_mount(line: &str, mount: &str) -> Option<Device> {
+    let mut fields = line.split(' ');
+    fields.next().filter(|&id| id == mount)?;
+    let (major, minor) = fields.nth(1)?.split_once(':')?;
+    Some(Device {
+        major: major.parse().ok()?,
+        minor: minor.parse().ok()?,
+    })
 }
 
 #[cfg(test)]
@@ -242,6 +279,42 @@ mod tests {
                 .find(|mapping| mapping.inode == inode);
             let mapping = mapping.unwrap().clone();
             (running, mapping)
+        }
+
+        /// Runs the program from an overlay over two file systems, in a mount namespace of its
+        /// own; `None` where that may not be done.
+        fn start_in_overlay(folder: &Path) -> Option<(Self, Mapping)> {
+            let script = "cd \"$0\" && mkdir upper lower merged && cp /usr/bin/cat lower/prog
+                mount -t tmpfs none upper && mkdir upper/data upper/work
+                mount -t overlay overlay -o lowerdir=lower,upperdir=upper/data,workdir=upper/work merged
+                exec merged/prog";
+            let mut command = Command::new("unshare");
+            command
+                .args(["-m", "sh", "-ec", script])
+                .arg(folder)
+                .stderr(Stdio::null());
+            let child = command
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()
+                .ok()?;
+            let mut running = Self(child);
+            let _ = running.0.stdin.as_mut().unwrap().write_all(b"x");
+            running
+                .0
+                .stdout
+                .as_mut()
+                .unwrap()
+                .read_exact(&mut [0])
+                .ok()?;
+            let mappings = file_mappings(running.tgid()).unwrap();
+            let is_program = |mapping: &&Mapping| mapping.path().ends_with("merged/prog");
+            let mapping = mappings
+                .executable_files()
+                .find(is_program)
+                .unwrap()
+                .clone();
+            Some((running, mapping))
         }
 
         fn tgid(&self) -> Tgid {
@@ -294,6 +367,37 @@ mod tests {
                 assert_eq!(FileId::of(&file).unwrap(), id);
             }
         }
+    }
+
+    #[test]
+    fn another_mount_namespace_and_an_overlay() {
+        let folder = tempfile::tempdir().unwrap();
+        let Some((running, mapping)) = Running::start_in_overlay(folder.path()) else {
+            return;
+        };
+        let handle = by_path(running.tgid(), &mapping).unwrap();
+        let file = MappedFile::new(handle.into()).unwrap().unwrap();
+        assert_eq!(content(file.open().unwrap()), fs::read(PROGRAM).unwrap());
+        let by_link = MappedFile::locate(running.tgid(), &mapping)
+            .unwrap()
+            .unwrap();
+        assert_eq!(by_link.id(), file.id());
+    }
+
+    #[test]
+    fn the_device_of_a_mount() {
+        let line = "36 35 98:1023 /mnt1 /mnt/\u{fffd} rw,noatime shared:1 - ext3 /dev/root rw";
+        assert_eq!(
+            parse_mount(line, "36"),
+            Some(Device {
+                major: 98,
+                minor: 1023
+            })
+        );
+        for other in ["3", "35", "360"] {
+            assert_eq!(parse_mount(line, other), None);
+        }
+        assert_eq!(parse_mount("36 35 98", "36"), None);
     }
 
     #[test]

@@ -1,6 +1,13 @@
 //! Why a session did not start.
 
-use crate::{bpf::LoadError, model::Tgid};
+use crate::{
+    bpf::{
+        LoadError,
+        preflight::{PreflightClass, PreflightError},
+    },
+    model::Tgid,
+    process::select::InvalidPattern,
+};
 
 /// What kind of failure kept the session from starting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,10 +30,10 @@ pub enum StartError {
     NoSuchPid(Tgid),
     /// A `--comm` that is no glob.
     #[error(transparent)]
-    Pattern(#[from] crate::process::select::PatternError),
+    Pattern(#[from] InvalidPattern),
     /// The kernel or the environment does not do.
     #[error(transparent)]
-    Preflight(#[from] crate::bpf::preflight::PreflightError),
+    Preflight(#[from] PreflightError),
     /// The programs are not loaded or attached.
     #[error(transparent)]
     Load(#[from] LoadError),
@@ -36,4 +43,31 @@ pub enum StartError {
     /// A thread ended early.
     #[error("the recording has ended early; its last words stand above")]
     Ended,
+}
+
+impl StartError {
+    /// For the exit code.
+    #[must_use]
+    pub fn exit(&self) -> Class {
+        match self {
+            Self::NoSuchPid(_) => Class::NotFound,
+            Self::Preflight(error) => match error.class() {
+                PreflightClass::Permission => Class::Permission,
+                PreflightClass::Kernel | PreflightClass::Environment => Class::Unsupported,
+            },
+            Self::Load(_) => Class::Unsupported,
+            Self::Pattern(_) | Self::Thread(_) | Self::Ended => Class::Internal,
+        }
+    }
+
+    /// What to do about it, where the sentence itself does not say so.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoSuchPid(_) => {
+                Some("list the processes by `ps -e`, or choose by name with --comm".to_owned())
+            }
+            _ => None,
+        }
+    }
 }

@@ -56,7 +56,7 @@ impl Session {
                 return Err(StartError::NoSuchPid(pid));
             }
         }
-        let selector = Selector::new(config.all, config.pids.clone(), &config.comms)?;
+        let selector = Selector::new(config.all, &config.pids, &config.comms)?;
         let (mut kernel, maps, rings) = Kernel::load(ring_bytes(config.rate_hz))?;
         kernel.watch_processes()?;
         let mut registry = Registry::new(maps, selector);

@@ -1,6 +1,6 @@
 use std::{fs, os::unix::fs::MetadataExt, path::Path};
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read, Write},
     process::{Child, Command, Stdio},
 };
 
@@ -23,8 +23,7 @@ struct Interpreter {
 }
 
 impl Interpreter {
-    fn start(program: &Path) -> Self {
-        let mut command = Command::new(program);
+    fn start(mut command: Command) -> Self {
         command
             .args(["-I", "-c", SAY])
             .stdin(Stdio::piped())
@@ -54,71 +53,86 @@ impl Drop for Interpreter {
     }
 }
 
-/// Interpreters that this machine has: pyenv's, and the system's.
-fn interpreters() -> Vec<PathBuf> {
+/// Interpreters that this machine has: pyenv's, the system's, and as root those that set-up has
+/// brought, each in a root of its own.
+fn interpreters() -> Vec<Command> {
     let home = std::env::var_os("HOME")
         .map(PathBuf::from)
         .unwrap_or_default();
-    let versions = fs::read_dir(home.join(".pyenv/versions"))
+    let folders = |path: &str| {
+        let entries = fs::read_dir(home.join(path)).into_iter().flatten();
+        entries
+            .map(|entry| entry.unwrap().path())
+            .collect::<Vec<_>>()
+    };
+    // 3.6 has no `_PyRuntime`.
+    let pyenv = folders(".pyenv/versions")
         .into_iter()
-        .flatten();
-    let pyenv = versions.map(|version| version.unwrap().path().join("bin/python3"));
-    pyenv
-        .chain([PathBuf::from("/usr/bin/python3")])
+        .filter(|path| !path.ends_with("3.6.15"));
+    let programs = pyenv.map(|version| version.join("bin/python3"));
+    let programs = programs.chain([PathBuf::from("/usr/bin/python3")]);
+    let mut commands: Vec<Command> = programs
         .filter(|path| path.exists())
-        .collect()
-}
-
-/// `Some(minor)` for the folder of a CPython 3 in pyenv, which has none of 3.6 and older.
-fn has_no_runtime(program: &Path) -> bool {
-    program.to_string_lossy().contains("versions/3.6.")
+        .map(Command::new)
+        .collect();
+    for root in folders(".cache/profiler/roots") {
+        let program = Path::new("/usr/bin").join(root.file_name().unwrap());
+        if nix::unistd::geteuid().is_root()
+            && root.join(program.strip_prefix("/").unwrap()).exists()
+        {
+            let mut command = Command::new("chroot");
+            command.arg(root).arg(program);
+            commands.push(command);
+        }
+    }
+    commands
 }
 
 #[test]
 fn every_interpreter_of_this_machine() {
     let mut cache = ModuleCache::default();
-    for program in interpreters() {
-        if has_no_runtime(&program) {
-            continue;
-        }
-        let python = Interpreter::start(&program);
-        let start = std::time::Instant::now();
+    for command in interpreters() {
+        let name = format!("{command:?}");
+        let python = Interpreter::start(command);
         let found = find_python(python.tgid(), &mut cache)
             .unwrap()
-            .expect("a Python");
-        let first = start.elapsed();
-        let start = std::time::Instant::now();
-        find_python(python.tgid(), &mut cache)
-            .unwrap()
-            .expect("a Python");
-        println!(
-            "{} {} {} fixed {} cookie {:?} {first:?} {:?}",
-            program.display(),
-            found.module.version,
-            found.path.display(),
-            found.module.is_fixed,
-            found.module.debug_offsets.as_ref().map(Vec::len),
-            start.elapsed()
-        );
-        assert_eq!(
-            found.runtime_avma,
-            python.runtime_avma,
-            "{}",
-            program.display()
-        );
+            .expect(&name);
+        assert_eq!(found.runtime_avma, python.runtime_avma, "{name}");
         let [major, minor, micro, _] = python.hex.to_be_bytes();
         let version = found.module.version;
-        assert_eq!((version.major, version.minor), (major, minor));
-        assert!(
-            version.micro.is_none_or(|known| known == micro),
-            "{version}"
+        assert_eq!(
+            (version.major, version.minor, version.micro),
+            (major, minor, Some(micro)),
+            "{name}"
         );
         assert!(
             version.hex.is_none_or(|known| known == python.hex),
-            "{version}"
+            "{name}"
         );
-        assert_eq!(found.module.debug_offsets.is_some(), minor >= 13);
+        assert_eq!(found.module.debug_offsets.is_some(), minor >= 13, "{name}");
         let exe = fs::metadata(format!("/proc/{}/exe", python.tgid())).unwrap();
         assert_eq!(found.exe.ino, exe.ino());
+        // The second time by the cache alone, and not by the process's own name or path.
+        let again = find_python(python.tgid(), &mut cache).unwrap().unwrap();
+        assert!(Arc::ptr_eq(&again.module, &found.module));
     }
+}
+
+#[test]
+fn a_process_that_is_no_python() {
+    let mut command = Command::new("cat");
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.as_mut().unwrap().write_all(b"x").unwrap();
+    child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+    let tgid = Tgid(child.id());
+    let mut cache = ModuleCache::default();
+    assert!(find_python(tgid, &mut cache).unwrap().is_none());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let error = find_python(tgid, &mut cache).unwrap_err();
+    assert!(matches!(error, FindError::Process(error) if error.is_gone()));
 }

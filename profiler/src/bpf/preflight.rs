@@ -1,0 +1,460 @@
+//! Checks before anything is loaded: what is missing is said in words, with what to do about it,
+//! not as an errno of the bpf system call.
+//!
+//! [`check`] gathers the facts of this machine and hands each to a function of its own, which
+//! needs no rights and no kernel and is tested so.
+
+use std::{fmt, fs, io, os::unix::fs::MetadataExt};
+
+use nix::sys::utsname;
+
+use super::btf;
+
+/// The first kernel with all that is used: `bpf_loop`, added in 5.17.
+const OLDEST_KERNEL: (u32, u32) = (5, 17);
+/// Inode number of the first pid namespace, `PROC_PID_INIT_INO` (include/linux/proc_ns.h).
+const HOST_PID_NAMESPACE: u64 = 0xeffffffc;
+/// Inode number of the first user namespace, `PROC_USER_INIT_INO`.
+const HOST_USER_NAMESPACE: u64 = 0xeffffffd;
+
+/// What a failed check means for the caller: each class has an exit code of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum PreflightClass {
+    /// Rights are missing.
+    Permission,
+    /// This kernel, or machine, is not supported.
+    Kernel,
+    /// A setting, or the place where the profiler was started.
+    Environment,
+}
+
+/// Why sampling cannot work here, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum PreflightError {
+    /// Another kind of processor.
+    #[error(
+        "this machine is {machine}, and only x86_64 is supported; run the profiler on an x86_64 host"
+    )]
+    Machine {
+        /// As uname says.
+        machine: String,
+    },
+    /// The kernel has no type information.
+    #[error(
+        "this kernel (Linux {release}) has no type information: {} does not exist; use a kernel built with CONFIG_DEBUG_INFO_BTF=y, as those of all large distributions are",
+        btf::VMLINUX
+    )]
+    NoBtf {
+        /// As uname says.
+        release: String,
+    },
+    /// The kernel is too old.
+    #[error("this kernel is Linux {release}, and {}.{} or later is needed; upgrade the kernel", OLDEST_KERNEL.0, OLDEST_KERNEL.1)]
+    OldKernel {
+        /// As uname says.
+        release: String,
+    },
+    /// Started in a container's pid namespace.
+    #[error(
+        "the profiler was started in a container with process ids of its own, where it cannot tell the host's processes apart; start the container with --pid=host (Docker, Podman) or hostPID: true (Kubernetes)"
+    )]
+    PidNamespace,
+    /// Started in a user namespace, as in a rootless container.
+    #[error(
+        "the profiler was started in a user namespace, where root has no rights over the host; start it as the host's root (Docker, Podman: --userns=host, and not rootless)"
+    )]
+    UserNamespace,
+    /// Rights are missing.
+    #[error("missing {}: {missing}; run as root (sudo), or give the file the rights: setcap cap_bpf,cap_perfmon,cap_sys_ptrace=ep FILE{lockdown}", if missing.0.len() == 1 { "capability" } else { "capabilities" })]
+    Capabilities {
+        /// Which.
+        missing: Missing,
+        /// Whether the kernel is locked down, too.
+        lockdown: LockdownHint,
+    },
+    /// The rate is above what the kernel allows.
+    #[error(
+        "a rate of {rate_hz} Hz is above this kernel's limit of {limit_hz} Hz; ask for less, or raise the limit: sysctl -w kernel.perf_event_max_sample_rate={rate_hz}"
+    )]
+    Rate {
+        /// What was asked for.
+        rate_hz: u32,
+        /// The kernel's limit.
+        limit_hz: u32,
+    },
+    /// A fact about this machine could not be read.
+    #[error("cannot read {path}: {source}; mount /proc as usual")]
+    Read {
+        /// The file.
+        path: &'static str,
+        /// What the kernel said.
+        source: io::Error,
+    },
+}
+
+impl PreflightError {
+    /// What kind of problem it is.
+    pub fn class(&self) -> PreflightClass {
+        match self {
+            Self::Capabilities { .. } | Self::UserNamespace => PreflightClass::Permission,
+            Self::Machine { .. } | Self::NoBtf { .. } | Self::OldKernel { .. } => {
+                PreflightClass::Kernel
+            }
+            Self::PidNamespace | Self::Rate { .. } | Self::Read { .. } => {
+                PreflightClass::Environment
+            }
+        }
+    }
+}
+
+/// Names of missing capabilities, joined as in a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing(Vec<&'static str>);
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0[..] {
+            [] => Ok(()),
+            [only] => f.write_str(only),
+            [first @ .., last] => write!(f, "{} and {last}", first.join(", ")),
+        }
+    }
+}
+
+/// Said after a missing right when the kernel is locked down: rights alone may then not do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LockdownHint {
+    /// The kernel keeps user space, root included, from reading kernel memory.
+    pub is_confidential: bool,
+}
+
+impl LockdownHint {
+    /// Of this kernel; says nothing where there is no lockdown. Also worth adding to an error of
+    /// loading a program.
+    pub fn read() -> Self {
+        Self::parse(&lockdown())
+    }
+
+    fn parse(lockdown: &str) -> Self {
+        Self {
+            is_confidential: lockdown.contains("[confidentiality]"),
+        }
+    }
+}
+
+impl fmt::Display for LockdownHint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_confidential {
+            f.write_str("; moreover this kernel is locked down (/sys/kernel/security/lockdown says confidentiality), which keeps BPF programs from reading memory: boot it without lockdown=confidentiality")?;
+        }
+        Ok(())
+    }
+}
+
+/// Checks that this machine can be sampled at this rate by this process.
+///
+/// # Errors
+/// The first thing that is in the way: what cannot be changed before what can.
+pub fn check(rate_hz: u32) -> Result<(), PreflightError> {
+    let name = utsname::uname().map_err(|errno| read_error("uname", errno.into()))?;
+    let release = name.release().to_string_lossy();
+    check_machine(&name.machine().to_string_lossy())?;
+    check_kernel(&release)?;
+    check_btf(fs::exists(btf::VMLINUX).unwrap_or(false), &release)?;
+    check_pid_namespace(namespace("/proc/self/ns/pid")?)?;
+    check_user_namespace(namespace("/proc/self/ns/user")?)?;
+    check_capabilities(effective_capabilities()?, &lockdown())?;
+    check_rate(rate_hz, rate_limit())
+}
+
+/// x86-64 only.
+///
+/// # Errors
+/// For any other machine.
+pub fn check_machine(machine: &str) -> Result<(), PreflightError> {
+    if machine == "x86_64" {
+        Ok(())
+    } else {
+        Err(PreflightError::Machine {
+            machine: machine.to_owned(),
+        })
+    }
+}
+
+/// The kernel's version, from its release such as `6.1.0-18-amd64`. A release that starts with
+/// no version is let through: loading will tell.
+///
+/// # Errors
+/// When it is older than 5.17.
+pub fn check_kernel(release: &str) -> Result<(), PreflightError> {
+    match parse_release(release) {
+        Some(version) if version < OLDEST_KERNEL => Err(PreflightError::OldKernel {
+            release: release.to_owned(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn parse_release(release: &str) -> Option<(u32, u32)> {
+    let mut numbers = release.split(|character: char| !character.is_ascii_digit());
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+/// The kernel's type information must be there.
+///
+/// # Errors
+/// When it is not.
+pub fn check_btf(exists: bool, release: &str) -> Result<(), PreflightError> {
+    if exists {
+        Ok(())
+    } else {
+        Err(PreflightError::NoBtf {
+            release: release.to_owned(),
+        })
+    }
+}
+
+/// Process ids must be the host's, from the inode number of /proc/self/ns/pid.
+///
+/// # Errors
+/// When the namespace is not the first one.
+pub fn check_pid_namespace(inode: u64) -> Result<(), PreflightError> {
+    if inode == HOST_PID_NAMESPACE {
+        Ok(())
+    } else {
+        Err(PreflightError::PidNamespace)
+    }
+}
+
+/// Capabilities must be the host's, from the inode number of /proc/self/ns/user.
+///
+/// # Errors
+/// When the namespace is not the first one.
+pub fn check_user_namespace(inode: u64) -> Result<(), PreflightError> {
+    if inode == HOST_USER_NAMESPACE {
+        Ok(())
+    } else {
+        Err(PreflightError::UserNamespace)
+    }
+}
+
+/// Capabilities, from the effective set in /proc/self/status; `lockdown` is the content of
+/// /sys/kernel/security/lockdown, empty if there is none.
+///
+/// # Errors
+/// Names each that is missing.
+pub fn check_capabilities(effective: u64, lockdown: &str) -> Result<(), PreflightError> {
+    // Numbers of include/uapi/linux/capability.h.
+    const SYS_PTRACE: u32 = 19;
+    const SYS_ADMIN: u32 = 21;
+    const PERFMON: u32 = 38;
+    const BPF: u32 = 39;
+    let has = |number: u32| effective >> number & 1 != 0;
+    let needed = [
+        ("CAP_BPF", has(BPF) || has(SYS_ADMIN)),
+        ("CAP_PERFMON", has(PERFMON) || has(SYS_ADMIN)),
+        ("CAP_SYS_PTRACE", has(SYS_PTRACE)),
+    ];
+    let missing: Vec<&str> = needed
+        .iter()
+        .filter(|(_, has)| !has)
+        .map(|&(name, _)| name)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let lockdown = LockdownHint::parse(lockdown);
+    Err(PreflightError::Capabilities {
+        missing: Missing(missing),
+        lockdown,
+    })
+}
+
+/// The rate, against the kernel's limit if that could be read.
+///
+/// # Errors
+/// When it is above.
+pub fn check_rate(rate_hz: u32, limit_hz: Option<u32>) -> Result<(), PreflightError> {
+    match limit_hz {
+        Some(limit_hz) if rate_hz > limit_hz => Err(PreflightError::Rate { rate_hz, limit_hz }),
+        _ => Ok(()),
+    }
+}
+
+fn namespace(path: &'static str) -> Result<u64, PreflightError> {
+    fs::metadata(path)
+        .map(|metadata| metadata.ino())
+        .map_err(|error| read_error(path, error))
+}
+
+fn effective_capabilities() -> Result<u64, PreflightError> {
+    const PATH: &str = "/proc/self/status";
+    let status = fs::read_to_string(PATH).map_err(|error| read_error(PATH, error))?;
+    parse_effective(&status).ok_or_else(|| read_error(PATH, io::ErrorKind::InvalidData.into()))
+}
+
+fn parse_effective(status: &str) -> Option<u64> {
+    let digits = status
+        .lines()
+        .find_map(|line| line.strip_prefix("CapEff:"))?;
+    u64::from_str_radix(digits.trim(), 16).ok()
+}
+
+fn rate_limit() -> Option<u32> {
+    fs::read_to_string("/proc/sys/kernel/perf_event_max_sample_rate")
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
+}
+
+fn lockdown() -> String {
+    fs::read_to_string("/sys/kernel/security/lockdown").unwrap_or_default()
+}
+
+fn read_error(path: &'static str, source: io::Error) -> PreflightError {
+    PreflightError::Read { path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROOT: u64 = 0x1ff_ffff_ffff;
+
+    fn says(result: Result<(), PreflightError>, class: PreflightClass, parts: &[&str]) {
+        let error = result.unwrap_err();
+        assert_eq!(error.class(), class);
+        for part in parts {
+            assert!(error.to_string().contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn machines() {
+        assert!(check_machine("x86_64").is_ok());
+        says(
+            check_machine("aarch64"),
+            PreflightClass::Kernel,
+            &["aarch64", "x86_64"],
+        );
+    }
+
+    #[test]
+    fn kernels() {
+        for release in [
+            "5.17.0",
+            "5.17-rc1",
+            "6.1.0-18-amd64",
+            "6.18.44-fc-v595",
+            "10.0.1",
+            "next",
+        ] {
+            assert!(check_kernel(release).is_ok(), "{release}");
+        }
+        for release in [
+            "5.16.20",
+            "5.10.0-28-cloud-amd64",
+            "4.18.0-553.el8.x86_64",
+            "2.6.32",
+        ] {
+            says(
+                check_kernel(release),
+                PreflightClass::Kernel,
+                &[release, "5.17"],
+            );
+        }
+        assert!(check_btf(true, "6.1").is_ok());
+        says(
+            check_btf(false, "6.1.0"),
+            PreflightClass::Kernel,
+            &["/sys/kernel/btf/vmlinux", "6.1.0", "CONFIG_DEBUG_INFO_BTF"],
+        );
+    }
+
+    #[test]
+    fn pid_namespaces() {
+        assert!(check_pid_namespace(4_026_531_836).is_ok());
+        says(
+            check_pid_namespace(4_026_532_201),
+            PreflightClass::Environment,
+            &["--pid=host", "hostPID: true"],
+        );
+    }
+
+    #[test]
+    fn user_namespaces() {
+        assert!(check_user_namespace(4_026_531_837).is_ok());
+        says(
+            check_user_namespace(4_026_532_300),
+            PreflightClass::Permission,
+            &["--userns=host"],
+        );
+    }
+
+    #[test]
+    fn capabilities() {
+        // BPF and PERFMON, or SYS_ADMIN for both; SYS_PTRACE always.
+        assert!(check_capabilities(ROOT, "").is_ok());
+        assert!(check_capabilities(1 << 38 | 1 << 39 | 1 << 19, "").is_ok());
+        assert!(check_capabilities(1 << 21 | 1 << 19, "").is_ok());
+        let permission = PreflightClass::Permission;
+        says(
+            check_capabilities(0, ""),
+            permission,
+            &[
+                "missing capabilities: CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE;",
+                "sudo",
+                "setcap",
+            ],
+        );
+        says(
+            check_capabilities(ROOT & !(1 << 19), ""),
+            permission,
+            &["missing capability: CAP_SYS_PTRACE;"],
+        );
+        says(
+            check_capabilities(1 << 19 | 1 << 39, ""),
+            permission,
+            &["missing capability: CAP_PERFMON;"],
+        );
+        says(
+            check_capabilities(1 << 21, ""),
+            permission,
+            &["missing capability: CAP_SYS_PTRACE;"],
+        );
+    }
+
+    #[test]
+    fn lockdown_is_a_hint() {
+        assert!(check_capabilities(ROOT, "none integrity [confidentiality]").is_ok());
+        let missing = |lockdown| check_capabilities(0, lockdown).unwrap_err().to_string();
+        assert!(missing("none integrity [confidentiality]\n").contains("locked down"));
+        assert!(!missing("none [integrity] confidentiality\n").contains("locked down"));
+        assert!(!missing("").contains("locked down"));
+    }
+
+    #[test]
+    fn rates() {
+        assert!(check_rate(10_000, Some(10_000)).is_ok());
+        assert!(check_rate(10_000, None).is_ok());
+        says(
+            check_rate(10_000, Some(7_500)),
+            PreflightClass::Environment,
+            &[
+                "10000 Hz",
+                "7500 Hz",
+                "kernel.perf_event_max_sample_rate=10000",
+            ],
+        );
+    }
+
+    #[test]
+    fn the_effective_set() {
+        let status = "Name:\tx\nCapPrm:\t0000000000000001\nCapEff:\t000001fffeffffff\nCapBnd:\t0\n";
+        assert_eq!(parse_effective(status), Some(0x1ff_feff_ffff));
+        assert_eq!(parse_effective("CapEff:\tx\n"), None);
+        assert!(effective_capabilities().is_ok());
+        assert!(namespace("/proc/self/ns/user").is_ok());
+    }
+}
