@@ -13,6 +13,7 @@ pub mod exit;
 mod plan;
 mod progress;
 mod record;
+mod save;
 mod signals;
 mod summary;
 mod targets;
