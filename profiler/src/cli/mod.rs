@@ -1,7 +1,7 @@
 //! Arguments, progress, summary, exit codes: everything that talks to a person.
 //!
-//! Only here is clap named: [`args`] turns the command line into plain values. [`record`] runs
-//! the session between its signals, timer and command, [`destination`] puts the result where it
+//! Only here is clap named: `args` turns the command line into plain values. `record` runs
+//! the session between its signals, timer and command, `destination` puts the result where it
 //! belongs. Every failure ends as one [`exit::Failure`], printed in one place.
 
 use std::{ffi::OsString, process::ExitCode};
@@ -13,6 +13,7 @@ pub mod exit;
 mod plan;
 mod progress;
 mod record;
+mod save;
 mod signals;
 mod summary;
 mod targets;

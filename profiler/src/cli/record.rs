@@ -21,12 +21,13 @@ use tokio::{runtime, task::spawn_blocking, time};
 
 use super::{
     command::{self, Running},
-    destination::{Destination, Written},
+    destination::Destination,
     exit::{Exit, Failure},
     plan::Plan,
     progress::ProgressLine,
+    save,
     signals::{Signal, Signals},
-    summary, targets,
+    targets,
     term::Term,
 };
 use crate::{
@@ -179,7 +180,7 @@ impl Recording {
                     if progress.matched == 0 && self.command.is_none() && !said_that_it_waits && elapsed >= Duration::from_secs(1) {
                         said_that_it_waits = true;
                         line.clear();
-                        self.term.note(&waiting(&self.plan));
+                        self.term.note(&save::waiting(&self.plan));
                     }
                     line.show(&progress, elapsed);
                 }
@@ -196,7 +197,7 @@ impl Recording {
         let mut finishing = spawn_blocking(move || {
             let mut profile = session.stop(&skip_too);
             profile.meta.target = plan.target();
-            save(&plan, &profile, &destination, &term)
+            save::save(&plan, &profile, &destination, &term)
         });
         loop {
             tokio::select! {
@@ -255,66 +256,6 @@ async fn command_end(command: &mut Option<Running>) -> u8 {
 fn pass_on(command: Option<&Running>, signal: Signal) {
     if let Some(command) = command {
         command.forward(signal);
-    }
-}
-
-/// Writes the profile and says what is in it. Without samples nothing is written.
-fn save(
-    plan: &Plan,
-    profile: &Profile,
-    destination: &Destination,
-    term: &Term,
-) -> Result<(), Failure> {
-    let written = match nothing_to_write(plan, profile) {
-        None => destination.write(profile.meta.started, &|out| plan.format.write(profile, out)),
-        Some(failure) => Err(failure),
-    };
-    term.line(&summary::summary(profile, summary::own_cpu()));
-    let opened_with = plan.format.opened_with();
-    match written? {
-        Written::File(path) => {
-            term.line(&format!(
-                "  written to {} (open it with {opened_with})",
-                term.bold(&path.display().to_string())
-            ));
-        }
-        Written::Stdout | Written::ReaderLeft => {}
-    }
-    Ok(())
-}
-
-fn nothing_to_write(plan: &Plan, profile: &Profile) -> Option<Failure> {
-    if profile.accounting.delivered > 0 {
-        return None;
-    }
-    let target = plan.target();
-    let sentence = match (profile.processes.len(), profile.accounting.lost_total()) {
-        (0, _) if plan.records_all() => {
-            "no Python process was found, so nothing was written".to_owned()
-        }
-        (0, _) => format!("no Python process was found for {target}, so nothing was written"),
-        (n, 0) => format!(
-            "{n} Python processes were found for {target}, but none used CPU time, so nothing was written"
-        ),
-        (_, lost) => format!("all {lost} samples of {target} were lost, so nothing was written"),
-    };
-    Some(Failure::new(Exit::NotFound, sentence))
-}
-
-/// Said once when nothing is there to be recorded yet.
-fn waiting(plan: &Plan) -> String {
-    let end = if plan.duration.is_some() {
-        ""
-    } else {
-        " (Ctrl-C ends)"
-    };
-    if plan.records_all() {
-        format!("no Python process runs yet, waiting for one{end}")
-    } else {
-        format!(
-            "no Python process matches {} yet, waiting for one{end}",
-            plan.target()
-        )
     }
 }
 
