@@ -21,6 +21,9 @@ const OWNER_THREAD: u8 = 0;
 pub fn step<M: Memory>(memory: &M, walk: &mut Walk, record: &mut Record) -> bool {
     let frame = walk.frame;
     if frame == 0 {
+        if walk.unproved != 0 {
+            return fail(walk, Status::Torn);
+        }
         walk.stop(Status::Complete);
         return false;
     }
@@ -49,8 +52,8 @@ pub fn step<M: Memory>(memory: &M, walk: &mut Walk, record: &mut Record) -> bool
     if single && walk.layout.tstate_datastack_chunk != 0 && owner_in_stack(walk, at) {
         next_chunk(memory, walk, frame);
     }
-    if !push(walk, record, at) {
-        return false;
+    if let Err(status) = push(walk, record, at) {
+        return fail(walk, status);
     }
     walk.frame = previous;
     true
@@ -131,20 +134,20 @@ fn owner_in_stack(walk: &Walk, at: u32) -> bool {
     byte(walk, at, walk.layout.frame_owner + next) == OWNER_THREAD
 }
 
-/// Adds the frame to the record; returns whether there is more to do.
+/// Adds the frame to the record.
 #[inline(always)]
-fn push(walk: &mut Walk, record: &mut Record, at: u32) -> bool {
+fn push(walk: &mut Walk, record: &mut Record, at: u32) -> Result<(), Status> {
     let layout = &walk.layout;
     let code = walk.buffer.word(at + u32::from(layout.frame_code));
     let code = code & !u64::from(layout.code_tag_mask);
     if !FrameWord::holds(code) {
-        return fail(walk, Status::BadCode);
+        return Err(Status::BadCode);
     }
     let (word, escaped) = FrameWord::pack(code, unit(walk, at, code));
     let n = walk.n_words;
     if n as usize + 2 > MAX_FRAME_WORDS {
-        walk.stop(Status::Truncated);
-        return false;
+        walk.unproved = 0;
+        return Err(Status::Truncated);
     }
     record.set(n, word.0);
     walk.n_words = n + 1;
@@ -152,7 +155,7 @@ fn push(walk: &mut Walk, record: &mut Record, at: u32) -> bool {
         record.set(n + 1, unit(walk, at, code) as u64);
         walk.n_words = n + 2;
     }
-    true
+    Ok(())
 }
 
 /// The instruction's offset in code units.

@@ -11,8 +11,7 @@ use aya::{
 use super::{LoadError, Maps, btf::Btf, maps::take, perf::PerfEvents};
 
 /// The object that `build.rs` made, aligned as an ELF parser needs it.
-static OBJECT: &[u8] =
-    aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/profiler-ebpf"));
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/profiler-ebpf"));
 
 /// Globals of the object and the kernel struct members whose offset they hold.
 const OFFSETS: &[(&str, &str)] = &[

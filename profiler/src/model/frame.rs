@@ -51,6 +51,9 @@ pub enum Special {
     Shutdown,
     /// A code object that could not be read.
     Unreadable,
+    /// A code object whose address was another one's a moment ago: which of the two it was when
+    /// the sample was taken cannot be told.
+    CodeReplaced,
     /// The outer part of the stack is missing: deeper than the walker goes.
     Truncated,
 }
@@ -63,6 +66,7 @@ impl Special {
             Self::StartUp => "<start-up>",
             Self::Shutdown => "<shutdown>",
             Self::Unreadable => "<unreadable>",
+            Self::CodeReplaced => "<code replaced>",
             Self::Truncated => "<truncated>",
         }
     }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{Frame, FrameId, Function, FunctionId, ProcessId, StackId, Tid};
-use profiler_common::status::Status;
+use profiler_common::{counter::Counter, status::Status};
 
 /// Everything that was recorded, resolved.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +38,8 @@ pub struct Meta {
     pub duration: Duration,
     /// Samples a second of CPU time.
     pub rate_hz: u32,
+    /// What the kernel side counted, over all processes of the host.
+    pub kernel_counts: Vec<(Counter, u64)>,
 }
 
 impl Default for Meta {
@@ -48,6 +50,7 @@ impl Default for Meta {
             started: SystemTime::UNIX_EPOCH,
             duration: Duration::ZERO,
             rate_hz: 100,
+            kernel_counts: Vec::new(),
         }
     }
 }
@@ -89,6 +92,8 @@ pub struct ProcessInfo {
     pub command: String,
     /// `CPython 3.12.1`; `None` while no interpreter was found in it.
     pub interpreter: Option<String>,
+    /// Why its interpreter cannot be walked, a sentence.
+    pub refused: Option<String>,
 }
 
 /// One sample, where they are kept.

@@ -14,6 +14,9 @@ use crate::model::Profile;
 /// From this share of lost samples on the title says so in words.
 const LOSS_TO_WARN: f64 = 0.01;
 
+/// Characters of the host's name in the title; a whole one can have 64.
+const MAX_HOST_CHARS: usize = 32;
+
 /// Narrowest frame drawn, in percent of the width.
 const MIN_WIDTH_PERCENT: f64 = 0.1;
 
@@ -37,13 +40,17 @@ impl Format for Flamegraph {
     }
 
     fn write(&self, profile: &Profile, out: &mut dyn Write) -> io::Result<()> {
-        let lines = Lines::new(profile);
-        if lines.total() == 0 {
+        let mut lines = Lines::new(profile);
+        let total = lines.total();
+        if total == 0 {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
                 "there are no samples to draw",
             ));
         }
+        // inferno needs all lines as text at once. Most of it would be for frames too narrow to
+        // be drawn: a host with 100,000 different stacks of 60 frames has 400 MB of it.
+        lines.cut((MIN_WIDTH_PERCENT / 100.0 * total as f64) as u64);
         let mut text = Vec::new();
         lines.write(&mut text)?;
         drop(lines);
@@ -63,11 +70,12 @@ fn options(profile: &Profile) -> Options<'static> {
     options
 }
 
+/// One line that fits 1,200 pixels beside the search button.
 fn title(profile: &Profile) -> String {
     let (meta, accounting) = (&profile.meta, &profile.accounting);
     let mut title = format!(
         "{}, {}, {:.1} s at {} Hz: {} samples, ",
-        meta.host,
+        meta.host.chars().take(MAX_HOST_CHARS).collect::<String>(),
         clock::readable(meta.started),
         meta.duration.as_secs_f64(),
         meta.rate_hz,
@@ -75,8 +83,10 @@ fn title(profile: &Profile) -> String {
     );
     let lost = accounting.lost_total();
     if accounting.lost_share() > LOSS_TO_WARN {
-        let percent = accounting.lost_share() * 100.0;
-        title.push_str(&format!("INCOMPLETE: {lost} LOST ({percent:.1} %)"));
+        title.push_str(&format!(
+            "{lost} LOST: {:.1} %",
+            accounting.lost_share() * 100.0
+        ));
     } else {
         title.push_str(&format!("{lost} lost"));
     }

@@ -12,12 +12,15 @@ use std::{
 use super::label;
 use crate::model::{ProcessId, Profile};
 
+/// Numbers of labels, root first, and samples.
+type Line = (Box<[u32]>, u64);
+
 /// Lines of `process;root;...;leaf count`.
 pub(super) struct Lines {
     /// Every label, sorted.
     labels: Vec<String>,
-    /// Numbers of labels, root first, with the samples; sorted, no two with the same labels.
-    lines: Vec<(Box<[u32]>, u64)>,
+    /// Sorted, no two with the same labels.
+    lines: Vec<Line>,
 }
 
 impl Lines {
@@ -48,7 +51,7 @@ impl Lines {
             .map(|(&id, label)| (id, rank(label)))
             .collect();
 
-        let mut lines: Vec<(Box<[u32]>, u64)> = profile
+        let mut lines: Vec<Line> = profile
             .counts
             .iter()
             .filter_map(|(&(process, stack), &count)| {
@@ -61,14 +64,7 @@ impl Lines {
                 Some((std::iter::once(root).chain(stack).collect(), count))
             })
             .collect();
-        lines.sort_unstable();
-        lines.dedup_by(|line, kept| {
-            let same = line.0 == kept.0;
-            if same {
-                kept.1 = kept.1.saturating_add(line.1);
-            }
-            same
-        });
+        merge(&mut lines);
         lines.retain(|(_, count)| *count > 0);
         Self {
             labels: ranks.into_keys().collect(),
@@ -79,6 +75,37 @@ impl Lines {
     /// All samples.
     pub(super) fn total(&self) -> u64 {
         self.lines.iter().map(|(_, count)| count).sum()
+    }
+
+    /// Shortens every line where fewer than `min` samples share its beginning; the samples stay
+    /// with the last label that is left, at least the process.
+    pub(super) fn cut(&mut self, min: u64) {
+        let mut lengths = vec![0; self.lines.len()];
+        // Ranges of lines that agree in their first labels, and the number of these.
+        let mut groups = vec![(0..self.lines.len(), 0)];
+        while let Some((range, depth)) = groups.pop() {
+            let mut start = range.start;
+            while start < range.end {
+                let label = self.lines[start].0.get(depth);
+                let group = self.lines[start..range.end]
+                    .iter()
+                    .take_while(|(labels, _)| labels.get(depth) == label);
+                let (n_lines, samples) =
+                    group.fold((0, 0), |(n, sum), (_, count)| (n + 1, sum + count));
+                let end = start + n_lines;
+                if label.is_some() && (depth == 0 || samples >= min) {
+                    lengths[start..end].fill(depth + 1);
+                    groups.push((start..end, depth + 1));
+                }
+                start = end;
+            }
+        }
+        for ((labels, _), length) in self.lines.iter_mut().zip(lengths) {
+            if length < labels.len() {
+                *labels = labels[..length].into();
+            }
+        }
+        merge(&mut self.lines);
     }
 
     /// Writes one line for each stack.
@@ -94,4 +121,16 @@ impl Lines {
         }
         Ok(())
     }
+}
+
+/// Sorts, and makes one of lines with the same labels.
+fn merge(lines: &mut Vec<Line>) {
+    lines.sort_unstable();
+    lines.dedup_by(|line, kept| {
+        let same = line.0 == kept.0;
+        if same {
+            kept.1 = kept.1.saturating_add(line.1);
+        }
+        same
+    });
 }

@@ -13,8 +13,10 @@ use crate::{
     },
 };
 
+type Frames<'a> = &'a [(&'a str, &'a str, u32)];
+
 /// A recording of `processes`: command, and stacks of (name, file, line) with their samples.
-type Stacks<'a> = &'a [(&'a [(&'a str, &'a str, u32)], u64)];
+type Stacks<'a> = &'a [(Frames<'a>, u64)];
 
 fn profile(processes: &[(&str, Stacks<'_>)]) -> Profile {
     let mut builder = ProfileBuilder::new(false);
@@ -241,7 +243,7 @@ fn hostile() -> (Profile, u64) {
             ]
         })
         .collect();
-    let stacks: Vec<Vec<(&[(&str, &str, u32)], u64)>> = frames
+    let stacks: Vec<Vec<(Frames<'_>, u64)>> = frames
         .iter()
         .map(|frames| vec![(frames.as_slice(), 3), (&frames[..2], 2), (&frames[..0], 1)])
         .collect();
@@ -304,6 +306,59 @@ fn every_sample_is_in_the_svg_and_it_is_well_formed() {
     assert!(titles.iter().any(|t| t.starts_with("x； y； (x； y；:2)")));
 }
 
+/// What is left out is what inferno would not draw.
+#[test]
+fn narrow_frames_keep_their_samples_and_cost_no_text() {
+    let names: Vec<String> = (0..3_000).map(|n| format!("f{n}")).collect();
+    let frames: Vec<Vec<(&str, &str, u32)>> = (0..3_000)
+        .map(|n| {
+            let wide = ["a", "b", "c"][n % 3];
+            vec![
+                (wide, "/w.py", 1),
+                (&names[n / 4], "/n.py", 2),
+                (&names[n], "/n.py", 3),
+                ("leaf", "/l.py", 4),
+            ]
+        })
+        .collect();
+    let stacks: Vec<(Frames<'_>, u64)> = frames
+        .iter()
+        .zip(1..)
+        .map(|(frames, n)| (&frames[..], n % 7 + n / 900 * 30))
+        .collect();
+    let profile = profile(&[("python", &stacks), ("tiny", &[(&[("f", "/t.py", 1)], 1)])]);
+
+    let mut options = inferno::flamegraph::Options::default();
+    options.min_width = 0.1;
+    let mut whole = Vec::new();
+    inferno::flamegraph::from_lines(
+        &mut options,
+        written("folded", &profile).lines(),
+        &mut whole,
+    )
+    .unwrap();
+    let (mut expected, total, _) = read_svg(std::str::from_utf8(&whole).unwrap());
+    let (mut drawn, drawn_total, _) = read_svg(&written("flamegraph", &profile));
+    expected.sort();
+    drawn.sort();
+    assert_eq!(drawn_total, total);
+    assert_eq!(drawn, expected);
+    assert!((100..2_000).contains(&drawn.len()), "{}", drawn.len());
+
+    let mut lines = lines::Lines::new(&profile);
+    lines.cut(total / 1_000);
+    let (mut cut, mut all) = (Vec::new(), Vec::new());
+    lines.write(&mut cut).unwrap();
+    lines::Lines::new(&profile).write(&mut all).unwrap();
+    assert!(cut.len() * 2 < all.len(), "{} of {}", cut.len(), all.len());
+    assert_eq!(lines.total(), total);
+    assert!(
+        String::from_utf8(cut)
+            .unwrap()
+            .contains("process 101:\"tiny\" 1\n")
+    );
+}
+
 #[test]
 fn the_title_says_where_when_how_and_what_is_missing() {
     let mut profile = profile(&[("python", &[(&[("f", "/a.py", 1)], 990)])]);
@@ -330,9 +385,7 @@ fn the_title_says_where_when_how_and_what_is_missing() {
     profile.accounting.lost.insert(LostReason::NotCode, 1);
     let (_, _, texts) = read_svg(&written("flamegraph", &profile));
     assert!(
-        texts
-            .iter()
-            .any(|text| text.ends_with("INCOMPLETE: 11 LOST (1.1 %)")),
+        texts.iter().any(|text| text.ends_with(", 11 LOST: 1.1 %")),
         "{texts:?}"
     );
 }

@@ -1,0 +1,499 @@
+//! The processes, from their first event to the end of the recording.
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use profiler_common::{
+    lifecycle::{EXEC, EXIT, FORK, LifecycleEvent},
+    limits::MAX_PATHS,
+    process::{
+        ProcessCounts, PyProcess, TstatePath, VERDICT_REFUSED, VERDICT_SKIP, VERDICT_WALK,
+    },
+};
+
+use super::{
+    choice::{Choice, GRACE, RECHECK},
+    examine::{Files, Interpreter, Located, Look, Ready, Refused},
+    select::{ProcessNames, Selector},
+};
+use crate::{
+    bpf::{LoadError, Maps},
+    model::{ProcessId, Tgid},
+    procfs,
+};
+
+/// How long after a look that found no Python, or no tstate, the next one comes. A program is
+/// taken for no Python after the first `N_QUICK_LOOKS`; it is still looked at again, since it may
+/// load a libpython later.
+const LOOKS_MS: &[u64] = &[
+    1, 1, 2, 2, 4, 5, 10, 25, 50, 100, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000,
+];
+const N_QUICK_LOOKS: usize = 10;
+
+/// What a process is.
+#[derive(Clone, Debug)]
+pub enum Kind {
+    /// Not found out yet.
+    Unknown,
+    /// No Python is in it.
+    NotPython,
+    /// A Python whose interpreter has not started.
+    Starting(#[expect(private_interfaces, reason = "only the registry looks inside")] Located),
+    /// A Python that is walked.
+    Python(Arc<Interpreter>),
+    /// A Python that cannot be walked.
+    Refused(Refused),
+}
+
+/// One epoch of a process.
+#[derive(Clone, Debug)]
+pub struct Process {
+    /// Which.
+    pub id: ProcessId,
+    /// What started it: the process that forked it, or the program that it replaced.
+    pub parent: Option<ProcessId>,
+    /// Its command line, for display.
+    pub command: String,
+    /// It was forked and has not replaced its program: it began with its parent's memory.
+    pub is_fork: bool,
+    /// What it is.
+    pub kind: Kind,
+    /// Whether it is a target.
+    pub choice: Choice,
+    /// It ran before its first sample, or was forked from one that did: it is past its start-up.
+    pub was_running: bool,
+    /// It has ended.
+    pub has_ended: bool,
+    /// The kernel's counts; complete when it has ended or [`Registry::finish`] was called.
+    pub counts: ProcessCounts,
+    names: ProcessNames,
+    cpu_start: Duration,
+    cpu_end: Option<Duration>,
+    paths: [TstatePath; MAX_PATHS],
+    looks: usize,
+}
+
+impl Process {
+    /// It is a target and a Python.
+    #[must_use]
+    pub fn is_chosen_python(&self) -> bool {
+        let is_python = matches!(
+            self.kind,
+            Kind::Python(_) | Kind::Starting(_) | Kind::Refused(_)
+        );
+        self.choice == Choice::Yes && is_python
+    }
+
+    /// It will never be shown, so nothing needs to be kept of it.
+    #[must_use]
+    pub fn is_out(&self) -> bool {
+        let is_none = matches!(self.kind, Kind::NotPython);
+        self.choice == Choice::No || is_none || self.has_ended && !self.is_chosen_python()
+    }
+
+    /// CPU time of the process while it was sampled.
+    #[must_use]
+    pub fn cpu_time(&self) -> Duration {
+        self.cpu_end.unwrap_or_default().saturating_sub(self.cpu_start)
+    }
+
+    /// How long it is until it is to be looked at again; `None`: what it is will not change.
+    fn next_look(&self) -> Option<Duration> {
+        let n = match self.kind {
+            Kind::Python(_) | Kind::Refused(_) => return None,
+            // A Python that is not ready is looked at often.
+            Kind::Starting(_) => self.looks.min(N_QUICK_LOOKS - 1),
+            // What ran already has loaded what it needs.
+            _ if self.was_running => N_QUICK_LOOKS - 1 + self.looks,
+            _ => self.looks,
+        };
+        Some(Duration::from_millis(LOOKS_MS[n.min(LOOKS_MS.len() - 1)]))
+    }
+
+    /// The interpreter's name, where one was found.
+    #[must_use]
+    pub fn interpreter_name(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Python(interpreter) => Some(&interpreter.name),
+            Kind::Starting(located) => Some(&located.interpreter.name),
+            Kind::Refused(refused) => Some(&refused.name),
+            Kind::Unknown | Kind::NotPython => None,
+        }
+    }
+}
+
+/// All processes.
+pub struct Registry {
+    maps: Maps,
+    files: Files,
+    selector: Selector,
+    own: Tgid,
+    processes: HashMap<ProcessId, Process>,
+    current: HashMap<Tgid, ProcessId>,
+    due: BinaryHeap<Reverse<(Instant, ProcessId)>>,
+}
+
+impl Registry {
+    /// No process yet.
+    #[must_use]
+    pub fn new(maps: Maps, selector: Selector) -> Self {
+        Self {
+            maps,
+            files: Files::new(),
+            selector,
+            own: Tgid(std::process::id()),
+            processes: HashMap::new(),
+            current: HashMap::new(),
+            due: BinaryHeap::new(),
+        }
+    }
+
+    /// Takes in every process that runs now, at `now_ns` of CLOCK_MONOTONIC.
+    ///
+    /// # Errors
+    /// When the kernel's maps cannot be written.
+    pub fn scan(&mut self, now_ns: u64) -> Result<(), LoadError> {
+        let tgids = procfs::tgids().unwrap_or_default();
+        let stat = |tgid: &Tgid| Some((*tgid, procfs::stat(*tgid).ok()?));
+        let mut found: Vec<_> = tgids.iter().filter_map(stat).collect();
+        // Parents first, so that children of a target are targets. tgids wrap, start times do not.
+        found.sort_by_key(|(tgid, stat)| (stat.start_ticks, tgid.0));
+        for (tgid, stat) in found {
+            let id = ProcessId { tgid, epoch: now_ns };
+            let Some(epoch) = self.maps.add_process(id) else {
+                continue;
+            };
+            let id = ProcessId { tgid, epoch };
+            let parent = self.current.get(&stat.parent).copied();
+            self.add(id, parent, true);
+            self.look(id)?;
+            if !procfs::is_alive(tgid) {
+                self.maps.remove_process(tgid);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sampling starts now: what CPU time the processes have used before does not count.
+    pub fn start_accounts(&mut self) {
+        for process in self.processes.values_mut() {
+            if process.choice.is_sampled() {
+                process.cpu_start = procfs::cpu_time(process.id.tgid).unwrap_or_default();
+            }
+        }
+    }
+
+    /// Chooses one more process, with its children.
+    ///
+    /// # Errors
+    /// When the kernel's maps cannot be written.
+    pub fn choose(&mut self, tgid: Tgid) -> Result<(), LoadError> {
+        self.selector.pids.push(tgid);
+        match self.current.get(&tgid) {
+            Some(&id) => self.set_chosen(id),
+            None => Ok(()),
+        }
+    }
+
+    /// A process by its id.
+    #[must_use]
+    pub fn process(&self, id: ProcessId) -> Option<&Process> {
+        self.processes.get(&id)
+    }
+
+    /// All processes that are remembered.
+    pub fn processes(&self) -> impl Iterator<Item = &Process> {
+        self.processes.values()
+    }
+
+    /// The kernel's maps.
+    #[must_use]
+    pub fn maps(&self) -> &Maps {
+        &self.maps
+    }
+
+    /// Follows a lifecycle event.
+    ///
+    /// # Errors
+    /// When the kernel's maps cannot be written.
+    pub fn on_event(&mut self, event: &LifecycleEvent) -> Result<(), LoadError> {
+        let tgid = Tgid(event.tgid);
+        let id = ProcessId { tgid, epoch: event.epoch };
+        let parent = ProcessId {
+            tgid: Tgid(event.parent_tgid),
+            epoch: event.parent_epoch,
+        };
+        match event.kind {
+            EXEC => {
+                self.end(parent, event);
+                self.add(id, Some(parent), false);
+                if let Some(process) = self.processes.get_mut(&id) {
+                    process.cpu_start = Duration::from_nanos(event.cpu_ns);
+                }
+                self.look(id)
+            }
+            FORK => self.fork(id, parent),
+            EXIT => {
+                self.end(id, event);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The next time at which [`Self::look_again`] has something to do.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Instant> {
+        self.due.peek().map(|Reverse((time, _))| *time)
+    }
+
+    /// Looks at the processes whose time has come.
+    ///
+    /// # Errors
+    /// When the kernel's maps cannot be written.
+    pub fn look_again(&mut self, now: Instant) -> Result<(), LoadError> {
+        while let Some(&Reverse((time, id))) = self.due.peek()
+            && time <= now
+        {
+            self.due.pop();
+            self.rename(id, now)?;
+            self.look(id)?;
+        }
+        Ok(())
+    }
+
+    /// Forgets a process that [`Process::is_out`] and has ended.
+    pub fn forget(&mut self, id: ProcessId) {
+        self.processes.remove(&id);
+    }
+
+    /// Sampling has ended: takes the final counts and CPU times.
+    pub fn finish(&mut self) {
+        for process in self.processes.values_mut() {
+            if process.has_ended {
+                continue;
+            }
+            if let Some(entry) = self.maps.process(process.id.tgid)
+                && entry.epoch == process.id.epoch
+            {
+                process.counts = entry.counts;
+            }
+            process.cpu_end = procfs::cpu_time(process.id.tgid).ok();
+        }
+    }
+
+    fn add(&mut self, id: ProcessId, parent: Option<ProcessId>, was_running: bool) {
+        let (names, command) = names_of(id.tgid);
+        let parent_choice = parent
+            .and_then(|parent| self.processes.get(&parent))
+            .map(|parent| parent.choice);
+        let choice = match parent_choice {
+            _ if id.tgid == self.own => Choice::No,
+            Some(Choice::Yes) => Choice::Yes,
+            _ if self.selector.matches(id.tgid, &names) => Choice::Yes,
+            _ if self.selector.comms.is_empty() || was_running => Choice::No,
+            _ => Choice::Open(Instant::now() + GRACE),
+        };
+        let process = Process {
+            id,
+            parent,
+            command,
+            is_fork: false,
+            kind: Kind::Unknown,
+            choice,
+            was_running,
+            has_ended: false,
+            counts: ProcessCounts::ZERO,
+            names,
+            cpu_start: Duration::ZERO,
+            cpu_end: None,
+            paths: [TstatePath::ZERO; MAX_PATHS],
+            looks: 0,
+        };
+        self.current.insert(id.tgid, id);
+        self.processes.insert(id, process);
+    }
+
+    /// Takes in a process whose beginning was not seen, since the ring of events was full.
+    ///
+    /// # Errors
+    /// When the kernel's maps cannot be written.
+    pub fn adopt(&mut self, id: ProcessId) -> Result<(), LoadError> {
+        self.add(id, None, false);
+        self.look(id)
+    }
+
+    /// A forked process is what its parent is. The kernel has copied the verdict if there was
+    /// one by then.
+    fn fork(&mut self, id: ProcessId, parent: ProcessId) -> Result<(), LoadError> {
+        let Some(parent) = self.processes.get(&parent) else {
+            self.add(id, Some(parent), false);
+            return self.look(id);
+        };
+        let is_target = self.selector.pids.contains(&id.tgid);
+        let process = Process {
+            id,
+            parent: Some(parent.id),
+            is_fork: true,
+            choice: if is_target { Choice::Yes } else { parent.choice },
+            was_running: parent.was_running || matches!(parent.kind, Kind::Python(_)),
+            has_ended: false,
+            counts: ProcessCounts::ZERO,
+            cpu_start: Duration::ZERO,
+            cpu_end: None,
+            looks: 0,
+            ..parent.clone()
+        };
+        self.current.insert(id.tgid, id);
+        self.processes.insert(id, process);
+        self.look_in(id, Duration::from_millis(LOOKS_MS[0]));
+        self.tell(id)
+    }
+
+    fn end(&mut self, id: ProcessId, event: &LifecycleEvent) {
+        if self.current.get(&id.tgid) == Some(&id) {
+            self.current.remove(&id.tgid);
+        }
+        if let Some(process) = self.processes.get_mut(&id) {
+            process.has_ended = true;
+            process.counts = event.counts;
+            process.cpu_end = Some(Duration::from_nanos(event.cpu_ns));
+        }
+    }
+
+    /// Looks what the process is and tells the kernel.
+    fn look(&mut self, id: ProcessId) -> Result<(), LoadError> {
+        let Some(process) = self.processes.get(&id) else {
+            return Ok(());
+        };
+        if process.has_ended || matches!(process.kind, Kind::Python(_) | Kind::Refused(_)) {
+            return Ok(());
+        }
+        if process.choice == Choice::No {
+            return self.tell(id);
+        }
+        let mut paths = process.paths;
+        let mut kind = process.kind.clone();
+        if matches!(kind, Kind::Unknown | Kind::NotPython) {
+            kind = match self.files.look(id.tgid, &mut self.maps)? {
+                Look::Nothing => kind,
+                Look::Gone => return Ok(()),
+                Look::Python(located) => Kind::Starting(located),
+                Look::Refused(refused) => Kind::Refused(refused),
+            };
+        }
+        if let Kind::Starting(located) = &kind {
+            match self.files.slots(id.tgid, located) {
+                Ready::NotYet => {}
+                Ready::Yes(slots) => {
+                    let layout = &located.interpreter.layout;
+                    paths = slots.paths(layout, located.runtime);
+                    kind = Kind::Python(located.interpreter.clone());
+                }
+                Ready::Refused(refused) => kind = Kind::Refused(refused),
+            }
+        }
+        let Some(process) = self.processes.get_mut(&id) else {
+            return Ok(());
+        };
+        process.looks += 1;
+        if matches!(kind, Kind::Unknown) && (process.looks > N_QUICK_LOOKS || process.was_running) {
+            kind = Kind::NotPython;
+        }
+        (process.kind, process.paths) = (kind, paths);
+        if let Some(delay) = process.next_look() {
+            self.look_in(id, delay);
+        }
+        self.tell(id)
+    }
+
+    /// Tells the kernel what to do with the process.
+    fn tell(&mut self, id: ProcessId) -> Result<(), LoadError> {
+        let Some(process) = self.processes.get(&id) else {
+            return Ok(());
+        };
+        let mut verdict = PyProcess::ZERO;
+        verdict.verdict = match &process.kind {
+            _ if process.choice == Choice::No => VERDICT_SKIP,
+            Kind::NotPython => VERDICT_SKIP,
+            Kind::Refused(_) => VERDICT_REFUSED,
+            Kind::Python(interpreter) => {
+                verdict.layout = interpreter.number;
+                verdict.paths = process.paths;
+                VERDICT_WALK
+            }
+            Kind::Unknown | Kind::Starting(_) => return Ok(()),
+        };
+        self.maps.set_verdict(id, &verdict)
+    }
+
+    fn look_in(&mut self, id: ProcessId, delay: Duration) {
+        self.due.push(Reverse((Instant::now() + delay, id)));
+    }
+
+    /// Looks at the name of a process that is not chosen: it may have another one by now.
+    fn rename(&mut self, id: ProcessId, now: Instant) -> Result<(), LoadError> {
+        let Some(process) = self.processes.get_mut(&id) else {
+            return Ok(());
+        };
+        if process.has_ended || process.choice == Choice::Yes || self.selector.comms.is_empty() {
+            return Ok(());
+        }
+        let (names, command) = names_of(id.tgid);
+        if self.selector.matches(id.tgid, &names) && id.tgid != self.own {
+            (process.names, process.command) = (names, command);
+            return self.set_chosen(id);
+        }
+        match process.choice {
+            Choice::Open(until) if now >= until => {
+                process.choice = Choice::No;
+                self.look_in(id, RECHECK);
+                self.tell(id)
+            }
+            Choice::Open(until) => {
+                let wait = (until - now).min(Duration::from_millis(500));
+                self.look_in(id, wait);
+                Ok(())
+            }
+            _ => {
+                self.look_in(id, RECHECK);
+                Ok(())
+            }
+        }
+    }
+
+    /// Chooses a process and all that descends from it.
+    fn set_chosen(&mut self, id: ProcessId) -> Result<(), LoadError> {
+        let mut todo = vec![id];
+        while let Some(id) = todo.pop() {
+            let Some(process) = self.processes.get_mut(&id) else {
+                continue;
+            };
+            if process.choice == Choice::No && !process.has_ended {
+                // It was not sampled, and not looked at either.
+                process.kind = Kind::Unknown;
+                process.looks = 0;
+                process.cpu_start = procfs::cpu_time(id.tgid).unwrap_or_default();
+            }
+            process.choice = Choice::Yes;
+            self.look(id)?;
+            let children = self.processes.values().filter(|child| {
+                child.parent == Some(id) && child.choice != Choice::Yes
+            });
+            todo.extend(children.map(|child| child.id));
+        }
+        Ok(())
+    }
+}
+
+/// The names to choose by, and the command line to show. A process that is gone has none.
+fn names_of(tgid: Tgid) -> (ProcessNames, String) {
+    let comm = procfs::comm(tgid).unwrap_or_default();
+    let arguments = procfs::cmdline(tgid).unwrap_or_default();
+    let command = procfs::display_command(&comm, &arguments);
+    (ProcessNames::new(&comm, &arguments), command)
+}

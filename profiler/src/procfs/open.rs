@@ -1,0 +1,337 @@
+//! Opens the file behind a mapping, whatever mount namespace or chroot the process is in, and
+//! also when the file was deleted or replaced since.
+//!
+//! Only regular files are opened for reading, after a look that opens nothing (O_PATH): a
+//! process can map a device, and put a FIFO where its library was.
+
+use std::{
+    ffi::OsStr,
+    fs::{self, File, Metadata},
+    io,
+    os::{
+        fd::{AsRawFd, OwnedFd},
+        unix::{ffi::OsStrExt, fs::MetadataExt},
+    },
+    path::{Path, PathBuf},
+};
+
+use nix::{
+    fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2},
+    sys::stat::{Mode, major, minor},
+};
+
+use super::{Mapping, ProcfsError};
+use crate::model::Tgid;
+
+/// What tells one state of one file from all others. After the device and the inode number
+/// there are size and times, since an inode number is used again and a file can be rewritten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FileId {
+    /// `st_dev`.
+    pub dev: u64,
+    /// `st_ino`.
+    pub ino: u64,
+    /// In bytes.
+    pub size: u64,
+    /// Last change of the content, in nanoseconds since 1970.
+    pub mtime_ns: i128,
+    /// Last change of content or attributes, in nanoseconds since 1970.
+    pub ctime_ns: i128,
+}
+
+impl FileId {
+    /// The identity of an open file.
+    ///
+    /// # Errors
+    /// When fstat fails.
+    pub fn of(file: &File) -> io::Result<Self> {
+        Ok(Self::from_metadata(&file.metadata()?))
+    }
+
+    fn from_metadata(metadata: &Metadata) -> Self {
+        let ns = |seconds: i64, ns: i64| i128::from(seconds) * 1_000_000_000 + i128::from(ns);
+        Self {
+            dev: metadata.dev(),
+            ino: metadata.ino(),
+            size: metadata.size(),
+            mtime_ns: ns(metadata.mtime(), metadata.mtime_nsec()),
+            ctime_ns: ns(metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+}
+
+const WHAT: &str = "a mapped file";
+const NOT_BY_PATH: &str = "it is not found by its path, and /proc/PID/map_files needs CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE";
+
+/// A regular file that a process has mapped: identified, not opened yet.
+#[derive(Debug)]
+pub struct MappedFile {
+    handle: File,
+    id: FileId,
+}
+
+impl MappedFile {
+    /// The file behind a mapping, or `None` if it is no regular one. First by
+    /// /proc/PID/map_files, which leads to the file itself but needs CAP_SYS_ADMIN or
+    /// CAP_CHECKPOINT_RESTORE; where that is denied by its path, if the file there is the one
+    /// mapped (device and inode number).
+    ///
+    /// # Errors
+    /// When the process or the mapping is gone, rights are missing, or another file stands
+    /// where the mapped one was.
+    pub fn locate(tgid: Tgid, mapping: &Mapping) -> Result<Option<Self>, ProcfsError> {
+        let error = |source| ProcfsError::new(tgid, WHAT, source);
+        let handle = match locate_by_link(tgid, mapping) {
+            Err(nix::Error::EPERM | nix::Error::EACCES) => locate_by_path(tgid, mapping),
+            result => result.map(Some),
+        };
+        match handle {
+            Ok(Some(handle)) => Self::new(handle.into()).map_err(error),
+            Err(errno) if errno != nix::Error::ENOENT => Err(error(errno.into())),
+            _ if !exists(tgid) => Err(ProcfsError::Gone { tgid }),
+            Ok(None) => Err(ProcfsError::Refused {
+                tgid,
+                what: WHAT,
+                problem: NOT_BY_PATH,
+            }),
+            Err(_) => Err(ProcfsError::Refused {
+                tgid,
+                what: WHAT,
+                problem: "it was unmapped meanwhile",
+            }),
+        }
+    }
+
+    fn new(handle: File) -> io::Result<Option<Self>> {
+        let metadata = handle.metadata()?;
+        let id = FileId::from_metadata(&metadata);
+        Ok(metadata.is_file().then_some(Self { handle, id }))
+    }
+
+    /// Its identity at the time it was located.
+    pub fn id(&self) -> FileId {
+        self.id
+    }
+
+    /// Opens it for reading.
+    ///
+    /// # Errors
+    /// When the user may not read it.
+    pub fn open(&self) -> io::Result<File> {
+        File::open(format!("/proc/self/fd/{}", self.handle.as_raw_fd()))
+    }
+}
+
+/// The regular file that a mapping shows, for reading: see [`MappedFile::locate`].
+///
+/// # Errors
+/// As [`MappedFile::locate`] and [`MappedFile::open`], and when it is no regular file.
+pub fn open_mapped(tgid: Tgid, mapping: &Mapping) -> Result<File, ProcfsError> {
+    let problem = "it is no regular file";
+    let refused = ProcfsError::Refused {
+        tgid,
+        what: WHAT,
+        problem,
+    };
+    let mapped = MappedFile::locate(tgid, mapping)?.ok_or(refused)?;
+    mapped
+        .open()
+        .map_err(|source| ProcfsError::new(tgid, WHAT, source))
+}
+
+/// The identity of a process's executable.
+///
+/// # Errors
+/// When the process is gone, may not be looked at, or is a kernel thread (`Gone`, too).
+pub fn exe_id(tgid: Tgid) -> Result<FileId, ProcfsError> {
+    let link = format!("/proc/{tgid}/exe");
+    let metadata = fs::metadata(link).map_err(|source| ProcfsError::new(tgid, "exe", source))?;
+    Ok(FileId::from_metadata(&metadata))
+}
+
+fn exists(tgid: Tgid) -> bool {
+    Path::new(&format!("/proc/{tgid}")).exists()
+}
+
+fn locate_by_link(tgid: Tgid, mapping: &Mapping) -> nix::Result<OwnedFd> {
+    // The kernel writes and wants these names without leading zeros, unlike those in maps.
+    let link = format!(
+        "/proc/{tgid}/map_files/{:x}-{:x}",
+        mapping.start, mapping.end
+    );
+    open(
+        Path::new(&link),
+        OFlag::O_PATH | OFlag::O_CLOEXEC,
+        Mode::empty(),
+    )
+}
+
+/// A handle of the mapped file, found by its path.
+fn locate_by_path(tgid: Tgid, mapping: &Mapping) -> nix::Result<Option<OwnedFd>> {
+    let mut candidates = candidates(tgid, mapping);
+    Ok(candidates.find_map(|(root, path)| open_if_same(&root, &path, mapping)))
+}
+
+/// Where the mapped file may be found, as a root and a path below it: a name may really end in
+/// ` (deleted)`, and the path of a process in a chroot is shown from the real root.
+fn candidates(tgid: Tgid, mapping: &Mapping) -> impl Iterator<Item = (PathBuf, PathBuf)> {
+    let shown = PathBuf::from(OsStr::from_bytes(&mapping.path_as_shown()));
+    let paths = [shown, mapping.path().to_path_buf()];
+    let roots = [
+        PathBuf::from(format!("/proc/{tgid}/root")),
+        PathBuf::from("/"),
+    ];
+    roots
+        .into_iter()
+        .flat_map(move |root| paths.clone().map(|path| (root.clone(), path)))
+}
+
+/// A handle of the file at `path` below `root` if it is the mapped one. Symbolic links would be
+/// followed from our root, not the process's; the paths that the kernel shows have none.
+fn open_if_same(root: &Path, path: &Path, mapping: &Mapping) -> Option<OwnedFd> {
+    let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
+    let root = open(root, flags | OFlag::O_DIRECTORY, Mode::empty()).ok()?;
+    let how = OpenHow::new()
+        .flags(flags)
+        .resolve(ResolveFlag::RESOLVE_NO_SYMLINKS);
+    let handle = openat2(root, path.strip_prefix("/").ok()?, how).ok()?;
+    let metadata = File::from(handle.try_clone().ok()?).metadata().ok()?;
+    let same_device = major(metadata.dev()) == u64::from(mapping.device.major)
+        && minor(metadata.dev()) == u64::from(mapping.device.minor);
+    (same_device && metadata.ino() == mapping.inode).then_some(handle)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read, Write},
+        process::{Child, Command, Stdio},
+    };
+
+    use super::*;
+    use crate::procfs::file_mappings;
+
+    const PROGRAM: &str = "/usr/bin/cat";
+
+    /// A copy of a program, running; killed when dropped.
+    struct Running(Child);
+
+    impl Running {
+        fn start(program: &Path) -> (Self, Mapping) {
+            fs::copy(PROGRAM, program).unwrap();
+            let mut command = Command::new(program);
+            let child = command
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let mut running = Self(child);
+            // Once it answers, exec is done.
+            running.0.stdin.as_mut().unwrap().write_all(b"x").unwrap();
+            running
+                .0
+                .stdout
+                .as_mut()
+                .unwrap()
+                .read_exact(&mut [0])
+                .unwrap();
+            let mappings = file_mappings(running.tgid()).unwrap();
+            let inode = fs::metadata(program).unwrap().ino();
+            let mapping = mappings
+                .executable_files()
+                .find(|mapping| mapping.inode == inode);
+            let mapping = mapping.unwrap().clone();
+            (running, mapping)
+        }
+
+        fn tgid(&self) -> Tgid {
+            Tgid(self.0.id())
+        }
+    }
+
+    impl Drop for Running {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
+    fn by_path(tgid: Tgid, mapping: &Mapping) -> Option<OwnedFd> {
+        locate_by_path(tgid, mapping).unwrap()
+    }
+
+    fn is_root() -> bool {
+        nix::unistd::geteuid().is_root()
+    }
+
+    fn content(mut file: File) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn the_file_behind_a_mapping_and_its_identity() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["plain", "a b", "line\nbreak", "x (deleted)"] {
+            let program = folder.path().join(name);
+            let (running, mapping) = Running::start(&program);
+            let handle = by_path(running.tgid(), &mapping).expect(name);
+            let file = MappedFile::new(handle.into())
+                .unwrap()
+                .unwrap()
+                .open()
+                .unwrap();
+            let metadata = fs::metadata(&program).unwrap();
+            let id = FileId::of(&file).unwrap();
+            assert_eq!(
+                (id.dev, id.ino, id.size),
+                (metadata.dev(), metadata.ino(), metadata.len())
+            );
+            assert_eq!(content(file), fs::read(PROGRAM).unwrap());
+            if is_root() {
+                let file = open_mapped(running.tgid(), &mapping).unwrap();
+                assert_eq!(FileId::of(&file).unwrap(), id);
+            }
+        }
+    }
+
+    #[test]
+    fn deleted_and_replaced_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("program");
+        let (running, mapping) = Running::start(&program);
+        fs::remove_file(&program).unwrap();
+        fs::write(&program, "something else").unwrap();
+        assert!(by_path(running.tgid(), &mapping).is_none());
+        if is_root() {
+            let file = open_mapped(running.tgid(), &mapping).unwrap();
+            assert_eq!(content(file), fs::read(PROGRAM).unwrap());
+        }
+    }
+
+    #[test]
+    fn a_link_or_a_fifo_in_place_of_the_file_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("program");
+        let (running, mapping) = Running::start(&program);
+        let moved = folder.path().join("moved");
+        fs::rename(&program, &moved).unwrap();
+        std::os::unix::fs::symlink(&moved, &program).unwrap();
+        assert!(by_path(running.tgid(), &mapping).is_none());
+        fs::remove_file(&program).unwrap();
+        nix::unistd::mkfifo(&program, Mode::S_IRWXU).unwrap();
+        assert!(by_path(running.tgid(), &mapping).is_none());
+        let handle = open(&program, OFlag::O_PATH, Mode::empty()).unwrap();
+        assert!(MappedFile::new(handle.into()).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_process_that_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (running, mapping) = Running::start(&folder.path().join("program"));
+        let tgid = running.tgid();
+        drop(running);
+        assert!(open_mapped(tgid, &mapping).unwrap_err().is_gone());
+    }
+}

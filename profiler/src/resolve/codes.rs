@@ -1,0 +1,209 @@
+//! The code objects of one process, and the stacks that are made of them.
+//!
+//! Addresses of code objects are used again as soon as one dies. So in each batch of samples
+//! every code object that occurs in it is read (the first time) or compared with what was read;
+//! one that changed since the last batch is `<code replaced>` in this one and read anew in the
+//! next.
+
+use std::collections::HashSet;
+
+use hashbrown::HashMap;
+
+use crate::{
+    aggregate::SymbolTable,
+    bpf::decode::Words,
+    cpython::{
+        Layout, ReadMemory,
+        objects::{Code, CodeReader, ObjectError},
+    },
+    model::{FrameId, Function, FunctionId, LostReason, Special, StackId},
+};
+
+/// Where a batch's code objects are.
+pub struct Target<'a> {
+    /// The process's memory.
+    pub memory: &'a dyn ReadMemory,
+    /// Its interpreter's layout.
+    pub layout: &'a Layout,
+    /// Look nothing up: what is not known is `<unreadable>`.
+    pub skip: bool,
+}
+
+/// One proved code object.
+#[derive(Clone, Debug)]
+struct Known {
+    code: std::sync::Arc<Code>,
+    function: FunctionId,
+    /// The batch that proved it last.
+    batch: u64,
+}
+
+/// Why a code object is not known in this batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unknown {
+    Unreadable,
+    Replaced,
+    NotCode,
+}
+
+/// What is known of one process.
+#[derive(Clone, Debug, Default)]
+pub struct Codes {
+    reader: CodeReader,
+    known: HashMap<u64, Known>,
+    unknown: HashMap<u64, Unknown>,
+    /// Stacks of known code objects only, by their frame words, and the batch that proved all
+    /// of them last.
+    stacks: HashMap<Box<[u8]>, (StackId, u64)>,
+    batch: u64,
+    scratch: Vec<FrameId>,
+}
+
+impl Codes {
+    /// Prepares for the stacks of one batch: reads what is new and proves what is known.
+    pub fn prepare<'a>(
+        &mut self,
+        target: &Target<'_>,
+        symbols: &mut SymbolTable,
+        stacks: impl Iterator<Item = Words<'a>>,
+    ) {
+        self.batch += 1;
+        self.unknown.clear();
+        let mut new = HashSet::new();
+        let mut seen = Vec::new();
+        for words in stacks {
+            if let Some((_, batch)) = self.stacks.get_mut(words.0) {
+                if *batch == self.batch {
+                    continue;
+                }
+                *batch = self.batch;
+            }
+            for (address, _) in words.frames() {
+                match self.known.get_mut(&address) {
+                    Some(known) if known.batch == self.batch => {}
+                    Some(known) => {
+                        known.batch = self.batch;
+                        seen.push(address);
+                    }
+                    None => {
+                        new.insert(address);
+                    }
+                }
+            }
+        }
+        self.prove(target, &seen);
+        self.read(target, symbols, new.into_iter().collect());
+    }
+
+    fn prove(&mut self, target: &Target<'_>, addresses: &[u64]) {
+        if target.skip {
+            return;
+        }
+        let codes: Vec<(u64, &Code)> = addresses
+            .iter()
+            .filter_map(|address| Some((*address, &*self.known.get(address)?.code)))
+            .collect();
+        let unchanged = CodeReader::unchanged(target.memory, target.layout, &codes);
+        let replaced: Vec<u64> = codes
+            .iter()
+            .zip(unchanged)
+            .filter_map(|((address, _), unchanged)| (unchanged == Some(false)).then_some(*address))
+            .collect();
+        if replaced.is_empty() {
+            return;
+        }
+        self.stacks.clear();
+        for address in replaced {
+            self.known.remove(&address);
+            self.unknown.insert(address, Unknown::Replaced);
+        }
+    }
+
+    fn read(&mut self, target: &Target<'_>, symbols: &mut SymbolTable, addresses: Vec<u64>) {
+        if target.skip {
+            let unreadable = addresses.into_iter().map(|address| (address, Unknown::Unreadable));
+            self.unknown.extend(unreadable);
+            return;
+        }
+        let codes = self.reader.read(target.memory, target.layout, &addresses);
+        for (address, code) in addresses.into_iter().zip(codes) {
+            match code {
+                Ok(code) => {
+                    let function = symbols.function(&Function {
+                        name: code.name.clone(),
+                        file: code.file.clone(),
+                        first_line: code.first_line,
+                    });
+                    let code = code.into();
+                    let batch = self.batch;
+                    self.known.insert(address, Known { code, function, batch });
+                }
+                Err(error) => {
+                    self.unknown.insert(address, error.into());
+                }
+            }
+        }
+    }
+
+    /// The stack of these frame words, which were among those that [`Self::prepare`] saw.
+    ///
+    /// # Errors
+    /// A frame's code object does not prove to be one.
+    pub fn stack(
+        &mut self,
+        symbols: &mut SymbolTable,
+        words: Words<'_>,
+        is_truncated: bool,
+    ) -> Result<StackId, LostReason> {
+        if !is_truncated && let Some((stack, _)) = self.stacks.get(words.0) {
+            return Ok(*stack);
+        }
+        let mut frames = std::mem::take(&mut self.scratch);
+        frames.clear();
+        let mut all_known = !is_truncated;
+        for (address, unit) in words.frames() {
+            let frame = match self.known.get(&address) {
+                Some(known) if known.code.contains(unit) => {
+                    symbols.python(known.function, known.code.line_at(unit))
+                }
+                Some(_) => {
+                    all_known = false;
+                    symbols.special(Special::CodeReplaced)
+                }
+                None => {
+                    all_known = false;
+                    match self.unknown.get(&address) {
+                        Some(Unknown::NotCode) => {
+                            self.scratch = frames;
+                            return Err(LostReason::NotCode);
+                        }
+                        Some(Unknown::Replaced) => symbols.special(Special::CodeReplaced),
+                        Some(Unknown::Unreadable) | None => symbols.special(Special::Unreadable),
+                    }
+                }
+            };
+            frames.push(frame);
+        }
+        if is_truncated {
+            frames.push(symbols.special(Special::Truncated));
+        }
+        frames.reverse();
+        let stack = symbols.stack(&frames);
+        self.scratch = frames;
+        if all_known {
+            self.stacks.insert(words.0.into(), (stack, self.batch));
+        }
+        Ok(stack)
+    }
+}
+
+impl From<ObjectError> for Unknown {
+    fn from(error: ObjectError) -> Self {
+        match error {
+            ObjectError::CodeUnreadable | ObjectError::FieldUnreadable(_) => Self::Unreadable,
+            ObjectError::NotCode | ObjectError::FieldType(..) | ObjectError::NotCompact(_) => {
+                Self::NotCode
+            }
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The reader thread: empties the two rings and hands the bytes on. It never looks anything up
+//! and never touches a disk, so that the rings do not overflow while others are slow.
+
+use std::{
+    collections::HashMap,
+    os::fd::AsFd,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        mpsc::Sender,
+    },
+    time::{Duration, Instant},
+};
+
+use bytes::{Bytes, BytesMut};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use profiler_common::lifecycle::LifecycleEvent;
+
+use super::worker::Message;
+use crate::{
+    bpf::{Kernel, Rings, decode},
+    model::{ProcessId, Tgid},
+};
+
+/// Samples wait this long in the ring at most, or a fifth of it while they come fast.
+const DRAIN: Duration = Duration::from_millis(50);
+const DRAIN_FAST: Duration = Duration::from_millis(10);
+/// From this many bytes a drain on, samples come fast.
+const FAST_BYTES: usize = 256 * 1024;
+/// Bytes that wait for the worker at most; what comes then is dropped and counted.
+const MAX_QUEUED_BYTES: usize = 64 * 1024 * 1024;
+
+/// What the reader took at once. The events come first: they tell of every process that the
+/// samples are of, since the events' ring is emptied after that of the samples.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) events: Vec<LifecycleEvent>,
+    /// Records, for [`decode::samples`].
+    pub(super) samples: Bytes,
+    /// Samples that found the queue full.
+    pub(super) dropped: HashMap<ProcessId, u64>,
+}
+
+/// What the threads of a session know of each other.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    /// The reader is to take what is there, and end.
+    pub(super) stop: AtomicBool,
+    /// The worker is to look nothing more up.
+    pub(super) skip: AtomicBool,
+    /// Bytes on their way to the worker.
+    pub(super) queued_bytes: AtomicUsize,
+    /// For the progress line.
+    pub(super) samples: AtomicU64,
+    pub(super) lost: AtomicU64,
+    pub(super) processes: AtomicUsize,
+    pub(super) matched: AtomicUsize,
+}
+
+/// CPUs that came online or went are looked for this often.
+const FOLLOW_CPUS: Duration = Duration::from_secs(1);
+
+/// Runs until [`Shared::stop`], then ends the sampling and empties the rings once more. The
+/// worker sees the end by the closed queue.
+pub(super) fn run(
+    mut kernel: Kernel,
+    mut rings: Rings,
+    queue: &Sender<Message>,
+    shared: &Arc<Shared>,
+) {
+    let mut interval = DRAIN;
+    let mut next = Instant::now() + interval;
+    let mut next_cpus = Instant::now() + FOLLOW_CPUS;
+    loop {
+        let stop = shared.stop.load(Ordering::Acquire);
+        if stop {
+            kernel.stop_sampling();
+        } else if Instant::now() >= next_cpus {
+            next_cpus += FOLLOW_CPUS;
+            // A CPU that cannot be sampled now is tried again; the summary shows what lacks.
+            let _ = kernel.follow_cpus();
+        }
+        let mut batch = Batch::default();
+        if stop || Instant::now() >= next {
+            take_samples(&mut rings, &mut batch, shared);
+            let is_fast = batch.samples.len() >= FAST_BYTES;
+            interval = if is_fast { DRAIN_FAST } else { DRAIN };
+            next = Instant::now() + interval;
+        }
+        while let Some(record) = rings.events.next() {
+            batch.events.extend(decode::event(&record));
+        }
+        let is_empty = batch.events.is_empty() && batch.samples.is_empty();
+        if !is_empty && queue.send(Message::Batch(batch)).is_err() {
+            return; // the worker is gone
+        }
+        if stop {
+            return;
+        }
+        wait(&rings, next);
+    }
+}
+
+fn take_samples(rings: &mut Rings, batch: &mut Batch, shared: &Shared) {
+    let mut bytes = BytesMut::new();
+    let mut n_samples = 0;
+    let room = MAX_QUEUED_BYTES.saturating_sub(shared.queued_bytes.load(Ordering::Relaxed));
+    // Records that come while this loop runs are taken too, but not for ever.
+    while let Some(record) = rings.samples.next() {
+        if !decode::is_whole(&record) {
+            continue;
+        }
+        n_samples += 1;
+        if bytes.len() + record.len() <= room {
+            bytes.extend_from_slice(&record);
+        } else if let Some(header) = decode::header(&record) {
+            let tgid = Tgid(header.tgid);
+            let process = ProcessId {
+                tgid,
+                epoch: header.epoch,
+            };
+            *batch.dropped.entry(process).or_default() += 1;
+        }
+    }
+    shared.samples.fetch_add(n_samples, Ordering::Relaxed);
+    shared.queued_bytes.fetch_add(bytes.len(), Ordering::Relaxed);
+    batch.samples = bytes.freeze();
+}
+
+/// Waits for lifecycle events, until `next` at most.
+fn wait(rings: &Rings, next: Instant) {
+    let left = next.saturating_duration_since(Instant::now());
+    // Rounded up: a wait of 0 ms would spin through the last millisecond.
+    let millis = u16::try_from(left.as_millis() + 1).unwrap_or(u16::MAX);
+    let mut fds = [PollFd::new(rings.events.as_fd(), PollFlags::POLLIN)];
+    // An interrupted wait is a short one.
+    let _ = poll(&mut fds, PollTimeout::from(millis));
+}
