@@ -1,7 +1,8 @@
 //! Child processes that end with the test, and that can not keep it waiting for ever.
 
 use std::{
-    io::{BufRead, BufReader, Write},
+    io::{self, BufRead, BufReader, Write},
+    os::unix::process::ExitStatusExt,
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::mpsc::{self, Receiver, RecvTimeoutError},
     thread,
@@ -14,10 +15,21 @@ use profiler::model::Tgid;
 /// How long anything may take before the test gives up: far more than it takes.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
+/// How a child ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Ended {
+    /// Its exit code or signal.
+    pub status: ExitStatus,
+    /// CPU time of all its threads, from its fork to its end, in nanoseconds; without its children.
+    pub cpu_ns: u64,
+}
+
 /// A child with pipes; killed when dropped.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
+    /// Once it is reaped its id may be another's.
+    ended: Option<Ended>,
     stdin: Option<ChildStdin>,
     lines: Receiver<String>,
     errors: Receiver<String>,
@@ -41,6 +53,7 @@ impl Process {
         let errors = lines_of(child.stderr.take().context("no stderr")?);
         Ok(Self {
             child,
+            ended: None,
             stdin,
             lines,
             errors,
@@ -62,7 +75,7 @@ impl Process {
             Ok(line) => Ok(line),
             Err(RecvTimeoutError::Timeout) => bail!("nothing came within {PATIENCE:?}"),
             Err(RecvTimeoutError::Disconnected) => {
-                let status = self.wait()?;
+                let Ended { status, .. } = self.wait()?;
                 bail!("it ended early, {status}: {}", self.errors());
             }
         }
@@ -101,11 +114,37 @@ impl Process {
             .context("cannot write to stdin")
     }
 
-    /// Sends a signal.
+    /// Sends a signal, unless it was waited for.
     pub fn signal(&self, signal: libc::c_int) {
-        // SAFETY: kill takes two integers; the child is not reaped yet (wait takes `&mut self`
-        // and `drop` consumes it), so its id is still its own.
-        unsafe { libc::kill(self.child.id() as libc::pid_t, signal) };
+        if self.ended.is_none() {
+            // SAFETY: kill takes two integers; the child is not reaped, so the id is its own.
+            unsafe { libc::kill(self.child.id().cast_signed(), signal) };
+        }
+    }
+
+    /// Whether it has ended; its end.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be waited for.
+    pub fn try_wait(&mut self) -> Result<Option<Ended>> {
+        if self.ended.is_none() {
+            let mut status = 0;
+            // SAFETY: `rusage` is a struct of integers, of which zero is a value.
+            let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+            let id = self.child.id().cast_signed();
+            // SAFETY: both pointers are to locals that outlive the call.
+            let waited = unsafe { libc::wait4(id, &raw mut status, libc::WNOHANG, &raw mut usage) };
+            if waited < 0 {
+                return Err(io::Error::last_os_error()).context("cannot wait");
+            }
+            if waited == id {
+                let status = ExitStatus::from_raw(status);
+                let cpu_ns = nanoseconds(usage.ru_utime) + nanoseconds(usage.ru_stime);
+                self.ended = Some(Ended { status, cpu_ns });
+            }
+        }
+        Ok(self.ended)
     }
 
     /// Closes its stdin.
@@ -118,12 +157,12 @@ impl Process {
     /// # Errors
     ///
     /// When it does not end in time.
-    pub fn wait(&mut self) -> Result<ExitStatus> {
+    pub fn wait(&mut self) -> Result<Ended> {
         self.stdin = None;
         let begin = Instant::now();
         loop {
-            if let Some(status) = self.child.try_wait().context("cannot wait")? {
-                return Ok(status);
+            if let Some(ended) = self.try_wait()? {
+                return Ok(ended);
             }
             if begin.elapsed() > PATIENCE {
                 bail!("it does not end within {PATIENCE:?}");
@@ -135,12 +174,19 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
+        if self.ended.is_none() {
+            drop(self.child.kill());
+            drop(self.child.wait());
+        }
     }
 }
 
-fn lines_of(pipe: impl std::io::Read + Send + 'static) -> Receiver<String> {
+fn nanoseconds(time: libc::timeval) -> u64 {
+    // CPU times are not negative.
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_usec as u64 * 1_000
+}
+
+fn lines_of(pipe: impl io::Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         let mut pipe = BufReader::new(pipe);

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use crate::{
     inventory::{Interpreter, workloads},
-    process::Process,
+    process::{Ended, Process},
     truth::{Message, Phase, Ready},
 };
 
@@ -37,14 +37,40 @@ impl Scripts {
             .prefix("profiler-test-")
             .tempdir_in(python.root().join("tmp"))
             .context("cannot make a folder for the workloads")?;
-        for entry in fs::read_dir(workloads()).context("no workloads")? {
-            let path = entry?.path();
-            if let (true, Some(name)) = (path.is_file(), path.file_name()) {
-                fs::copy(&path, folder.path().join(name))?;
+        for from in [workloads(), workloads().join("programs")] {
+            for entry in fs::read_dir(from).context("no workloads")? {
+                let path = entry?.path();
+                if let (true, Some(name)) = (path.is_file(), path.file_name()) {
+                    fs::copy(&path, folder.path().join(name))?;
+                }
             }
         }
         let inside = python.inside(folder.path())?;
         Ok(Self { folder, inside })
+    }
+
+    /// Another name for a script: one that no other process of this host has.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be copied.
+    pub fn unique(&self, name: &str) -> Result<String> {
+        let unique = format!("{}_{name}", self.stem());
+        fs::copy(self.path().join(name), self.path().join(&unique))?;
+        Ok(unique)
+    }
+
+    /// A word that stands in no other process's name: `_` and six letters or digits.
+    fn stem(&self) -> String {
+        let name = self
+            .path()
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy();
+        name.rsplit('-')
+            .next()
+            .unwrap_or_default()
+            .replace('.', "_")
     }
 
     /// The folder on this host.
@@ -101,14 +127,12 @@ impl Workload {
     /// When it does not start, or ends early.
     pub fn spawn(command: &mut Command) -> Result<Self> {
         let mut process = Process::start(command)?;
-        match message(&mut process)? {
-            Message::Ready(ready) => Ok(Self {
-                process,
-                ready,
-                _scripts: None,
-            }),
-            other => bail!("the workload said something else than ready: {other:?}"),
-        }
+        let ready = ready(&mut process)?;
+        Ok(Self {
+            process,
+            ready,
+            _scripts: None,
+        })
     }
 
     /// Its thread group, in the host's ids.
@@ -126,6 +150,16 @@ impl Workload {
         &mut self.process
     }
 
+    /// Waits for one more ready message.
+    ///
+    /// # Errors
+    ///
+    /// When something else comes.
+    pub fn wait_until_ready(&mut self) -> Result<()> {
+        self.ready = ready(&mut self.process)?;
+        Ok(())
+    }
+
     /// Lets it go, and returns its account of what it did. It then waits, so that it can be
     /// looked at, until it is dropped or [`Self::finish`]ed.
     ///
@@ -133,8 +167,17 @@ impl Workload {
     ///
     /// When it ends early.
     pub fn run(&mut self) -> Result<Vec<Phase>> {
-        self.process.say("go")?;
+        self.go()?;
         self.phases()
+    }
+
+    /// Lets it go.
+    ///
+    /// # Errors
+    ///
+    /// When it has ended.
+    pub fn go(&mut self) -> Result<()> {
+        self.process.say("go")
     }
 
     /// The account of what it does, until it is done.
@@ -159,7 +202,7 @@ impl Workload {
     ///
     /// When its exit status is not 0.
     pub fn finish(mut self) -> Result<()> {
-        let status = self.process.wait()?;
+        let Ended { status, .. } = self.process.wait()?;
         if !status.success() {
             bail!("the workload failed, {status}: {}", self.process.errors());
         }
@@ -170,4 +213,11 @@ impl Workload {
 fn message(process: &mut Process) -> Result<Message> {
     let line = process.line()?;
     Message::parse(&line)
+}
+
+fn ready(process: &mut Process) -> Result<Ready> {
+    match message(process)? {
+        Message::Ready(ready) => Ok(ready),
+        other => bail!("the workload said something else than ready: {other:?}"),
+    }
 }
