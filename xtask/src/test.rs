@@ -116,8 +116,16 @@ impl Suite<'_> {
         }
     }
 
+    /// Not [`exec::run`]: the harness's closing lines belong on standard output.
     fn cargo(&self, command: &mut Command) -> Result<()> {
-        exec::run(command.current_dir(self.workspace))
+        command.current_dir(self.workspace).stdin(Stdio::null());
+        let status = command
+            .status()
+            .with_context(|| format!("cannot start {}", exec::shown(command)))?;
+        if !status.success() {
+            bail!("{}: {status}", exec::shown(command));
+        }
+        Ok(())
     }
 
     fn check(&mut self, setup: &Setup) {
