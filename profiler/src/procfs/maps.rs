@@ -71,6 +71,23 @@ impl Mapping {
         path
     }
 
+    /// An executable mapping of a file at `/x`.
+    #[cfg(test)]
+    pub(crate) fn for_test(start: u64, end: u64, offset: u64, device: Device, inode: u64) -> Self {
+        let path = b"/x".to_vec();
+        Self {
+            start,
+            end,
+            offset,
+            executable: true,
+            writable: false,
+            device,
+            inode,
+            path,
+            deleted: false,
+        }
+    }
+
     fn is_of_same_file(&self, other: &Self) -> bool {
         (self.device, self.inode) == (other.device, other.inode)
     }

@@ -73,6 +73,9 @@ impl ProcessMemory {
 
     /// Serves each request that can be served; `is_read` says which.
     pub fn read_batch(&self, requests: &mut [Request<'_>]) {
+        requests
+            .iter_mut()
+            .for_each(|request| request.is_read = false);
         let Ok(pid) = self.pid() else { return };
         let mut rest = requests;
         while !rest.is_empty() {

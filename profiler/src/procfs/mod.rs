@@ -18,6 +18,6 @@ pub use listing::tgids;
 pub use maps::{Device, Mapping, Mappings, file_mappings};
 pub use memory::{ProcessMemory, Request};
 pub use names::{cmdline, comm, display_command, printable};
-pub use open::{FileId, open_mapped};
+pub use open::{FileId, MappedFile, exe_id, open_mapped};
 pub use stat::{Stat, cpu_time, is_alive, stat};
 pub use status::ns_pids;

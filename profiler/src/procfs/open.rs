@@ -6,7 +6,7 @@
 
 use std::{
     ffi::OsStr,
-    fs::{File, Metadata},
+    fs::{self, File, Metadata},
     io,
     os::{
         fd::{AsRawFd, OwnedFd},
@@ -60,47 +60,116 @@ impl FileId {
     }
 }
 
+const WHAT: &str = "a mapped file";
 const NOT_BY_PATH: &str = "it is not found by its path, and /proc/PID/map_files needs CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE";
 
-/// The file that a mapping shows, for reading. First by /proc/PID/map_files, which leads to the
-/// file itself but needs CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE; where that is denied by its
-/// path, if the file there is the one mapped (device and inode number).
+/// A regular file that a process has mapped: identified, not opened yet.
+#[derive(Debug)]
+pub struct MappedFile {
+    handle: File,
+    id: FileId,
+}
+
+impl MappedFile {
+    /// The file behind a mapping, or `None` if it is no regular one. First by
+    /// /proc/PID/map_files, which leads to the file itself but needs CAP_SYS_ADMIN or
+    /// CAP_CHECKPOINT_RESTORE; where that is denied by its path, if the file there is the one
+    /// mapped (device and inode number).
+    ///
+    /// # Errors
+    /// When the process or the mapping is gone, rights are missing, or another file stands
+    /// where the mapped one was.
+    pub fn locate(tgid: Tgid, mapping: &Mapping) -> Result<Option<Self>, ProcfsError> {
+        let error = |source| ProcfsError::new(tgid, WHAT, source);
+        let handle = match locate_by_link(tgid, mapping) {
+            Err(nix::Error::EPERM | nix::Error::EACCES) => locate_by_path(tgid, mapping),
+            result => result.map(Some),
+        };
+        match handle {
+            Ok(Some(handle)) => Self::new(handle.into()).map_err(error),
+            Err(errno) if errno != nix::Error::ENOENT => Err(error(errno.into())),
+            _ if !exists(tgid) => Err(ProcfsError::Gone { tgid }),
+            Ok(None) => Err(ProcfsError::Refused {
+                tgid,
+                what: WHAT,
+                problem: NOT_BY_PATH,
+            }),
+            Err(_) => Err(ProcfsError::Refused {
+                tgid,
+                what: WHAT,
+                problem: "it was unmapped meanwhile",
+            }),
+        }
+    }
+
+    fn new(handle: File) -> io::Result<Option<Self>> {
+        let metadata = handle.metadata()?;
+        let id = FileId::from_metadata(&metadata);
+        Ok(metadata.is_file().then_some(Self { handle, id }))
+    }
+
+    /// Its identity at the time it was located.
+    pub fn id(&self) -> FileId {
+        self.id
+    }
+
+    /// Opens it for reading.
+    ///
+    /// # Errors
+    /// When the user may not read it.
+    pub fn open(&self) -> io::Result<File> {
+        File::open(format!("/proc/self/fd/{}", self.handle.as_raw_fd()))
+    }
+}
+
+/// The regular file that a mapping shows, for reading: see [`MappedFile::locate`].
 ///
 /// # Errors
-/// When the process or the mapping is gone, rights are missing, the file is no regular one, or
-/// another file stands where the mapped one was.
+/// As [`MappedFile::locate`] and [`MappedFile::open`], and when it is no regular file.
 pub fn open_mapped(tgid: Tgid, mapping: &Mapping) -> Result<File, ProcfsError> {
-    const WHAT: &str = "a mapped file";
-    let error = |source| ProcfsError::new(tgid, WHAT, source);
+    let problem = "it is no regular file";
+    let refused = ProcfsError::Refused {
+        tgid,
+        what: WHAT,
+        problem,
+    };
+    let mapped = MappedFile::locate(tgid, mapping)?.ok_or(refused)?;
+    mapped
+        .open()
+        .map_err(|source| ProcfsError::new(tgid, WHAT, source))
+}
+
+/// The identity of a process's executable.
+///
+/// # Errors
+/// When the process is gone, may not be looked at, or is a kernel thread (`Gone`, too).
+pub fn exe_id(tgid: Tgid) -> Result<FileId, ProcfsError> {
+    let link = format!("/proc/{tgid}/exe");
+    let metadata = fs::metadata(link).map_err(|source| ProcfsError::new(tgid, "exe", source))?;
+    Ok(FileId::from_metadata(&metadata))
+}
+
+fn exists(tgid: Tgid) -> bool {
+    Path::new(&format!("/proc/{tgid}")).exists()
+}
+
+fn locate_by_link(tgid: Tgid, mapping: &Mapping) -> nix::Result<OwnedFd> {
     // The kernel writes and wants these names without leading zeros, unlike those in maps.
     let link = format!(
         "/proc/{tgid}/map_files/{:x}-{:x}",
         mapping.start, mapping.end
     );
-    match open(
+    open(
         Path::new(&link),
         OFlag::O_PATH | OFlag::O_CLOEXEC,
         Mode::empty(),
-    ) {
-        Ok(handle) => reopen(handle).map_err(error),
-        Err(nix::Error::EPERM | nix::Error::EACCES) => match open_by_path(tgid, mapping) {
-            Some(handle) => reopen(handle).map_err(error),
-            None if !Path::new(&format!("/proc/{tgid}")).exists() => {
-                Err(ProcfsError::Gone { tgid })
-            }
-            None => Err(ProcfsError::Refused {
-                tgid,
-                what: WHAT,
-                problem: NOT_BY_PATH,
-            }),
-        },
-        Err(errno) => Err(error(errno.into())),
-    }
+    )
 }
 
 /// A handle of the mapped file, found by its path.
-fn open_by_path(tgid: Tgid, mapping: &Mapping) -> Option<OwnedFd> {
-    candidates(tgid, mapping).find_map(|(root, path)| open_if_same(&root, &path, mapping))
+fn locate_by_path(tgid: Tgid, mapping: &Mapping) -> nix::Result<Option<OwnedFd>> {
+    let mut candidates = candidates(tgid, mapping);
+    Ok(candidates.find_map(|(root, path)| open_if_same(&root, &path, mapping)))
 }
 
 /// Where the mapped file may be found, as a root and a path below it: a name may really end in
@@ -132,23 +201,9 @@ fn open_if_same(root: &Path, path: &Path, mapping: &Mapping) -> Option<OwnedFd> 
     (same_device && metadata.ino() == mapping.inode).then_some(handle)
 }
 
-/// Opens for reading what an O_PATH handle refers to, if it is a regular file.
-fn reopen(handle: OwnedFd) -> io::Result<File> {
-    let link = format!("/proc/self/fd/{}", handle.as_raw_fd());
-    let handle = File::from(handle);
-    if !handle.metadata()?.is_file() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "it is no regular file",
-        ));
-    }
-    File::open(link)
-}
-
 #[cfg(test)]
 mod tests {
     use std::{
-        fs,
         io::{Read, Write},
         process::{Child, Command, Stdio},
     };
@@ -201,6 +256,10 @@ mod tests {
         }
     }
 
+    fn by_path(tgid: Tgid, mapping: &Mapping) -> Option<OwnedFd> {
+        locate_by_path(tgid, mapping).unwrap()
+    }
+
     fn is_root() -> bool {
         nix::unistd::geteuid().is_root()
     }
@@ -217,8 +276,12 @@ mod tests {
         for name in ["plain", "a b", "line\nbreak", "x (deleted)"] {
             let program = folder.path().join(name);
             let (running, mapping) = Running::start(&program);
-            let path = open_by_path(running.tgid(), &mapping).expect(name);
-            let file = reopen(path).unwrap();
+            let handle = by_path(running.tgid(), &mapping).expect(name);
+            let file = MappedFile::new(handle.into())
+                .unwrap()
+                .unwrap()
+                .open()
+                .unwrap();
             let metadata = fs::metadata(&program).unwrap();
             let id = FileId::of(&file).unwrap();
             assert_eq!(
@@ -240,7 +303,7 @@ mod tests {
         let (running, mapping) = Running::start(&program);
         fs::remove_file(&program).unwrap();
         fs::write(&program, "something else").unwrap();
-        assert!(open_by_path(running.tgid(), &mapping).is_none());
+        assert!(by_path(running.tgid(), &mapping).is_none());
         if is_root() {
             let file = open_mapped(running.tgid(), &mapping).unwrap();
             assert_eq!(content(file), fs::read(PROGRAM).unwrap());
@@ -255,12 +318,12 @@ mod tests {
         let moved = folder.path().join("moved");
         fs::rename(&program, &moved).unwrap();
         std::os::unix::fs::symlink(&moved, &program).unwrap();
-        assert!(open_by_path(running.tgid(), &mapping).is_none());
+        assert!(by_path(running.tgid(), &mapping).is_none());
         fs::remove_file(&program).unwrap();
         nix::unistd::mkfifo(&program, Mode::S_IRWXU).unwrap();
-        assert!(open_by_path(running.tgid(), &mapping).is_none());
+        assert!(by_path(running.tgid(), &mapping).is_none());
         let handle = open(&program, OFlag::O_PATH, Mode::empty()).unwrap();
-        assert!(reopen(handle).is_err());
+        assert!(MappedFile::new(handle.into()).unwrap().is_none());
     }
 
     #[test]
