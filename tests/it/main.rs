@@ -1,1 +1,81 @@
-//! Integration tests.
+//! Real interpreters, real processes, the real kernel: run by `cargo xtask test`.
+//!
+//! The tests are made from the inventory, so that each interpreter has its own, by name:
+//! `stacks::recursion::debian-forky-3.14`. They run one after another (`--test-threads` says
+//! otherwise): the recordings are of the whole machine. A test lives in the list of its module's
+//! `trials`; an attribute `#[test]` would be forgotten here without a word, so it fails.
+
+mod sources;
+mod stacks;
+
+use std::process::ExitCode;
+
+use integration::inventory::{Inventory, Missing};
+use libtest_mimic::{Arguments, Failed, Trial};
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(1);
+    let inventory = match Inventory::read() {
+        Ok(inventory) => inventory,
+        Err(error) => return run(&arguments, vec![failing("inventory", format!("{error:#}"))]),
+    };
+    let code = run(&arguments, trials(&inventory));
+    if !arguments.list {
+        tell_missing(&inventory.missing);
+    }
+    code
+}
+
+fn trials(inventory: &Inventory) -> Vec<Trial> {
+    let mut trials = vec![trial(
+        "sources::every_test_is_listed",
+        sources::every_test_is_listed,
+    )];
+    let required = inventory.missing.iter().filter(|missing| missing.required);
+    trials.extend(required.map(|missing| {
+        failing(
+            &format!("inventory::{}", missing.name.replace(' ', "-")),
+            missing.why.clone(),
+        )
+    }));
+    trials.extend(stacks::trials(inventory));
+    trials
+}
+
+/// A test of this name.
+pub(crate) fn trial(
+    name: impl Into<String>,
+    test: impl FnOnce() -> anyhow::Result<()> + Send + 'static,
+) -> Trial {
+    Trial::test(name, move || {
+        test().map_err(|error| Failed::from(format!("{error:#}")))
+    })
+}
+
+fn failing(name: &str, why: String) -> Trial {
+    Trial::test(name, move || Err(why.into()))
+}
+
+fn run(arguments: &Arguments, trials: Vec<Trial>) -> ExitCode {
+    libtest_mimic::run(arguments, trials).exit_code()
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "it stands under the result of the tests"
+)]
+fn tell_missing(missing: &[Missing]) {
+    if missing.is_empty() {
+        println!("everything was there: nothing was left out");
+    }
+    for Missing {
+        name,
+        required,
+        why,
+    } in missing
+    {
+        let consequence = if *required { "failed" } else { "left out" };
+        println!("{consequence}, not here: {name}: {why}");
+    }
+}
