@@ -6,24 +6,14 @@
 
 use profiler_common::limits;
 
-use super::{Layout, Refusal, Version, memory::u64_at};
+use super::{Layout, Refusal, memory::u64_at};
+use crate::elf::Version;
 
 /// The first 8 bytes.
-pub const COOKIE: &[u8; 8] = b"xdebugpy";
+const COOKIE: &[u8; 8] = b"xdebugpy";
 
-/// Bytes to read of `_PyRuntime` so that every known version's offsets lie within.
-pub const DEBUG_OFFSETS_BYTES: usize = 1024;
-
-/// Where `version` is, in every version.
-const VERSION: usize = 8;
-
-/// The version in the first 16 bytes of a `_PyRuntime`; `None`: they are no debug offsets.
-pub fn version_in(bytes: &[u8]) -> Option<Version> {
-    if !bytes.starts_with(COOKIE) {
-        return None;
-    }
-    let hex = u32::try_from(u64_at(bytes, VERSION)?).ok()?;
-    Some(Version::from_hex(hex))
+fn version_in(bytes: &[u8]) -> Option<Version> {
+    Version::from_hex(u64_at(bytes.strip_prefix(COOKIE)?, 0)?)
 }
 
 /// Where the members are that we use, in bytes.
@@ -283,7 +273,10 @@ impl Reader<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cpython::{layout, versions};
+    use crate::cpython::{
+        layout,
+        versions::{self, release},
+    };
 
     /// As the libpython of pyenv's 3.13.0 holds them.
     const OF_3_13: &[u64] = &[
@@ -340,13 +333,13 @@ mod tests {
     #[test]
     fn the_file_overrules_the_headers() {
         let mut words = OF_3_13.to_vec();
-        let positions = versions::build(Version::new(3, 13, 0))
+        let positions = versions::build(release(13, Some(0)))
             .unwrap()
             .debug_offsets
             .as_ref()
             .unwrap();
         words[positions.thread_id / 8 - 1] = 240;
-        let layout = layout(Version::new(3, 13, 0), Some(&bytes(&words))).unwrap();
+        let layout = layout(release(13, Some(0)), Some(&bytes(&words))).unwrap();
         assert_eq!(
             (layout.walk.tstate_thread_id, layout.walk.tstate_len),
             (240, 248)
@@ -355,7 +348,7 @@ mod tests {
 
     #[test]
     fn every_impossible_value_is_refused_by_its_name() {
-        let version = Version::new(3, 14, 8);
+        let version = release(14, Some(8));
         let positions = versions::build(version)
             .unwrap()
             .debug_offsets
@@ -389,7 +382,7 @@ mod tests {
 
     #[test]
     fn no_words_make_it_panic() {
-        let version = Version::new(3, 15, 0);
+        let version = release(15, Some(0));
         for i in 1..OF_3_15.len() {
             for value in [0, 1, 7, 500, 65_535, 1 << 20, u64::MAX] {
                 let mut words = OF_3_15.to_vec();
@@ -402,7 +395,7 @@ mod tests {
 
     #[test]
     fn builds_that_are_not_read() {
-        let version = Version::new(3, 13, 0);
+        let version = release(13, Some(0));
         assert_eq!(layout(version, None), Err(Refusal::NoDebugOffsets(version)));
         assert_eq!(
             refusal(OF_3_14, version),

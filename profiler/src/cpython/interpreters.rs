@@ -147,7 +147,7 @@ fn read(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cpython::{Version, layout, memory::Image};
+    use crate::cpython::{layout, memory::Image, versions::release};
 
     const RUNTIME: u64 = 0x10_000;
 
@@ -173,7 +173,7 @@ mod tests {
     }
 
     fn list(image: &Image) -> Result<Vec<(u64, u64, u64)>, String> {
-        let layout = layout(Version::new(3, 9, 18), None).unwrap();
+        let layout = layout(release(9, Some(18)), None).unwrap();
         let states = thread_states(image, &layout, RUNTIME).map_err(|error| error.to_string())?;
         Ok(states
             .iter()

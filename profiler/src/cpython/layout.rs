@@ -9,7 +9,8 @@ use profiler_common::{
     limits,
 };
 
-use super::{Version, debug_offsets, linetable::LineTableKind, versions};
+use super::{debug_offsets, linetable::LineTableKind, versions};
+use crate::elf::Version;
 
 /// The field offsets of one CPython build, in bytes. No field is far from its struct's start:
 /// every offset fits the reads that use it.
@@ -222,19 +223,19 @@ fn text(minor: u8) -> String {
 
 /// The layout of a CPython.
 ///
-/// `debug_offsets`: the first bytes of `_PyRuntime`, from the file or from the process; at least
-/// [`super::DEBUG_OFFSETS_BYTES`] of them where there are as many. Needed from 3.13 on and ignored
-/// before.
+/// `debug_offsets`: the first bytes of `_PyRuntime`, as [`crate::elf::PythonModule`] has them.
+/// Needed from 3.13 on and ignored before.
 ///
 /// # Errors
 /// When this build is not one whose layout is known.
 pub fn layout(version: Version, debug_offsets: Option<&[u8]>) -> Result<Layout, Refusal> {
-    let build = versions::build(version).ok_or(match version.major {
-        0..3 => Refusal::TooOld(version),
-        3 if version.minor < versions::OLDEST => Refusal::TooOld(version),
-        _ => Refusal::Unknown(version),
+    let build = versions::build(version).ok_or(if version.minor < versions::OLDEST {
+        Refusal::TooOld(version)
+    } else {
+        Refusal::Unknown(version)
     })?;
-    if version.is_unfinished() {
+    // Alphas and betas; a candidate's structures are those of the release.
+    if version.hex.is_some_and(|hex| hex & 0xff < 0xc0) {
         return Err(Refusal::Unfinished(version));
     }
     let mut layout = Layout {
@@ -302,32 +303,28 @@ const fn max(a: u32, b: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn sentence(version: Version) -> String {
-        layout(version, None).unwrap_err().to_string()
-    }
+    use crate::cpython::versions::release;
 
     #[test]
     fn unknown_versions_are_refused_with_a_sentence() {
-        let too_old = "CPython 3.7.16 is too old for this profiler, which knows 3.8 to 3.15";
-        assert_eq!(sentence(Version::new(3, 7, 16)), too_old);
-        let unknown = "CPython 3.16.0 is not known to this profiler, which knows 3.8 to 3.15: use a newer profiler";
-        assert_eq!(sentence(Version::new(3, 16, 0)), unknown);
+        let sentence = |version| layout(version, None).unwrap_err().to_string();
         assert_eq!(
-            layout(Version::new(2, 7, 18), None),
-            Err(Refusal::TooOld(Version::new(2, 7, 18)))
+            sentence(release(7, Some(16))),
+            "CPython 3.7.16 is too old for this profiler, which knows 3.8 to 3.15"
         );
         assert_eq!(
-            layout(Version::new(4, 8, 0), None),
-            Err(Refusal::Unknown(Version::new(4, 8, 0)))
+            sentence(release(16, Some(0))),
+            "CPython 3.16.0 is not known to this profiler, which knows 3.8 to 3.15: use a newer profiler"
         );
-        let beta = Version::from_hex(0x030c_00b1);
+        let beta = Version::from_hex(0x030c_00b1).unwrap();
         assert_eq!(layout(beta, None), Err(Refusal::Unfinished(beta)));
+        let candidate = Version::from_hex(0x030c_00c1).unwrap();
+        assert!(layout(candidate, None).is_ok());
     }
 
     #[test]
-    fn the_walkers_reads_end_behind_the_last_field() {
-        // sizeof PyThreadState and of the frame, by gdb: what is read lies within.
+    fn the_walkers_reads_end_within_the_structs() {
+        // sizeof PyThreadState and of the frame, as gcc has them with each version's headers.
         for (minor, tstate, frame) in [
             (8, 264, 368),
             (9, 264, 368),
@@ -335,11 +332,8 @@ mod tests {
             (11, 360, 80),
             (12, 288, 80),
         ] {
-            let Layout { walk, .. } = layout(Version::new(3, minor, 0), None).unwrap();
-            assert!(
-                walk.tstate_len <= tstate && walk.frame_len <= frame,
-                "3.{minor}"
-            );
+            let Layout { walk, .. } = layout(release(minor, None), None).unwrap();
+            assert!(walk.tstate_len <= tstate && walk.frame_len <= frame);
             assert_eq!((walk.tstate_len % 8, walk.frame_len % 8), (0, 0));
         }
     }

@@ -21,12 +21,9 @@ pub mod linetable;
 pub mod memory;
 pub mod objects;
 pub mod verify;
-mod version;
 mod versions;
 
-pub use debug_offsets::{COOKIE, DEBUG_OFFSETS_BYTES, version_in};
 pub use layout::{Layout, Refusal, layout};
 pub use linetable::LineTableKind;
 pub use memory::ReadMemory;
-pub use version::Version;
 pub use versions::{NEWEST, OLDEST, supported};

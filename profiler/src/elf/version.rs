@@ -22,7 +22,7 @@ pub struct Version {
 
 impl Version {
     /// From `PY_VERSION_HEX`, stored in 8 bytes; `None` for a value that no CPython 3 has.
-    pub(super) fn from_hex(stored: u64) -> Option<Self> {
+    pub fn from_hex(stored: u64) -> Option<Self> {
         let hex = u32::try_from(stored).ok()?;
         let [major, minor, micro, release] = hex.to_be_bytes();
         // Release level: alpha, beta, candidate, final (Include/patchlevel.h).

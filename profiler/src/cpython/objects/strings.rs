@@ -105,10 +105,10 @@ fn character(code_point: u32) -> char {
 #[cfg(test)]
 pub(in crate::cpython) mod tests {
     use super::*;
-    use crate::cpython::{Version, layout};
+    use crate::cpython::{layout, versions::release};
 
     fn unicode(minor: u8) -> UnicodeLayout {
-        layout(Version::new(3, minor, 0), None).unwrap().unicode
+        layout(release(minor, None), None).unwrap().unicode
     }
 
     /// A str object as Include/cpython/unicodeobject.h of 3.12 lays it out: refcount, type, length,

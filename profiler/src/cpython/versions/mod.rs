@@ -1,6 +1,7 @@
 //! The CPython versions that are known: one file each, and this list.
 
-use super::{Layout, Version, debug_offsets::Positions};
+use super::{Layout, debug_offsets::Positions};
+use crate::elf::Version;
 
 /// What is known of one minor version, as pure data.
 pub(super) struct Build {
@@ -45,6 +46,16 @@ pub const NEWEST: u8 = match BUILDS {
 /// The known minor versions of Python 3, in order.
 pub fn supported() -> impl Iterator<Item = u8> {
     BUILDS.iter().map(|&(minor, _)| minor)
+}
+
+/// A release of Python 3.
+pub(super) const fn release(minor: u8, micro: Option<u8>) -> Version {
+    Version {
+        major: 3,
+        minor,
+        micro,
+        hex: None,
+    }
 }
 
 /// What is known of this version.

@@ -4,9 +4,8 @@
 
 use profiler_common::layout::{CAP_CFRAME, CAP_GIL_MASK, CAP_INSTR_PTR, WalkLayout};
 
-use super::Build;
+use super::{Build, release};
 use crate::cpython::{
-    Version,
     layout::{CodeLength, CodeLayout, InterpreterLayout, Layout, ObjectLayout, RuntimeLayout, ThreadStateLayout, UnicodeLayout},
     linetable::LineTableKind,
 };
@@ -17,7 +16,7 @@ pub(super) const BUILD: Build = Build {
 };
 
 const LAYOUT: Layout = Layout {
-    version: Version::new(3, 12, 0),
+    version: release(12, None),
     walk: WalkLayout {
         caps: CAP_CFRAME | CAP_GIL_MASK | CAP_INSTR_PTR,
         tstate_thread_id: 136, // PyThreadState.thread_id

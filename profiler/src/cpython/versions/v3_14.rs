@@ -4,9 +4,8 @@
 
 use profiler_common::layout::{CAP_GIL_MASK, CAP_INSTR_PTR, WalkLayout};
 
-use super::Build;
+use super::{Build, release};
 use crate::cpython::{
-    Version,
     debug_offsets::Positions,
     layout::{CodeLength, CodeLayout, InterpreterLayout, Layout, ObjectLayout, RuntimeLayout, ThreadStateLayout, UnicodeLayout},
     linetable::LineTableKind,
@@ -18,7 +17,7 @@ pub(super) const BUILD: Build = Build {
 };
 
 const LAYOUT: Layout = Layout {
-    version: Version::new(3, 14, 0),
+    version: release(14, None),
     walk: WalkLayout {
         caps: CAP_GIL_MASK | CAP_INSTR_PTR,
         tstate_thread_id: 152, // PyThreadState.thread_id

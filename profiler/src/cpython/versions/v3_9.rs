@@ -4,9 +4,8 @@
 
 use profiler_common::layout::{CAP_GIL_IS_CURRENT, CAP_LASTI_BYTES, WalkLayout};
 
-use super::Build;
+use super::{Build, release};
 use crate::cpython::{
-    Version,
     layout::{CodeLength, CodeLayout, InterpreterLayout, Layout, ObjectLayout, RuntimeLayout, ThreadStateLayout, UnicodeLayout},
     linetable::LineTableKind,
 };
@@ -17,7 +16,7 @@ pub(super) const BUILD: Build = Build {
 };
 
 const LAYOUT: Layout = Layout {
-    version: Version::new(3, 9, 0),
+    version: release(9, None),
     walk: WalkLayout {
         caps: CAP_GIL_IS_CURRENT | CAP_LASTI_BYTES,
         tstate_thread_id: 176, // PyThreadState.thread_id
