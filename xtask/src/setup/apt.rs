@@ -85,7 +85,8 @@ pub(super) fn has_candidate(setup: &Setup, package: &str) -> Result<bool> {
     if which("apt-cache").is_none() {
         return Ok(false);
     }
-    if setup.root == Root::Already {
+    let may = setup.root == Root::Already || setup.yes && setup.root != Root::Never;
+    if may {
         update(setup)?;
     }
     let policy = output(
