@@ -5,6 +5,7 @@
 //! otherwise): the recordings are of the whole machine. A test lives in the list of its module's
 //! `trials`; an attribute `#[test]` would be forgotten here without a word, so it fails.
 
+mod line_tables;
 mod sources;
 mod stacks;
 
@@ -39,6 +40,7 @@ fn trials(inventory: &Inventory) -> Vec<Trial> {
             missing.why.clone(),
         )
     }));
+    trials.extend(line_tables::trials(inventory));
     trials.extend(stacks::trials(inventory));
     trials
 }
