@@ -1,11 +1,11 @@
 //! The line decoders, for every instruction of every code object of the interpreter's standard
-//! library, against what the interpreter says itself (`workloads/dump_lines.py`).
+//! library, against what the interpreter says itself (`programs/dump_lines.py`).
 
-use std::{fs::File, num::NonZeroU32, process::Stdio};
+use std::{num::NonZeroU32, process::Stdio};
 
 use anyhow::{Context, Result, ensure};
 use integration::{
-    inventory::{Interpreter, Inventory, workloads},
+    inventory::{Interpreter, Inventory},
     python,
 };
 use libtest_mimic::Trial;
@@ -16,6 +16,8 @@ use profiler::{
     },
     elf::Version,
 };
+
+const PROGRAM: &str = include_str!("../programs/dump_lines.py");
 
 /// Fewer code objects would be no standard library: Debian's smallest has some 10,000.
 const LEAST_CODES: u32 = 5_000;
@@ -37,10 +39,8 @@ pub(crate) fn trials(inventory: &Inventory) -> Vec<Trial> {
 
 fn every_instruction(python: &Interpreter) -> Result<()> {
     let kind = kind(python)?;
-    let script = File::open(workloads().join("dump_lines.py"))?;
     let output = python::command(python)
-        .arg("-")
-        .stdin(script)
+        .args(["-c", PROGRAM])
         .stderr(Stdio::inherit())
         .output()?;
     ensure!(

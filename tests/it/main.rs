@@ -6,6 +6,7 @@
 //! `trials`; an attribute `#[test]` would be forgotten here without a word, so it fails.
 
 mod line_tables;
+mod live_layouts;
 mod sources;
 mod stacks;
 
@@ -41,6 +42,7 @@ fn trials(inventory: &Inventory) -> Vec<Trial> {
         )
     }));
     trials.extend(line_tables::trials(inventory));
+    trials.extend(live_layouts::trials(inventory));
     trials.extend(stacks::trials(inventory));
     trials
 }
