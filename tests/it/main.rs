@@ -5,6 +5,7 @@
 //! otherwise): the recordings are of the whole machine. A test lives in the list of its module's
 //! `trials`; an attribute `#[test]` would be forgotten here without a word, so it fails.
 
+<<<<<<< HEAD
 mod accounting;
 mod cli;
 mod folded;
@@ -12,6 +13,10 @@ mod gunicorn;
 mod loads;
 mod refused;
 mod selection;
+=======
+mod line_tables;
+mod live_layouts;
+>>>>>>> cpython
 mod sources;
 mod stacks;
 mod svg;
@@ -53,7 +58,12 @@ fn trials(inventory: &Inventory) -> Vec<Trial> {
             missing.why.clone(),
         )
     }));
+<<<<<<< HEAD
     trials.extend(loads::trials());
+=======
+    trials.extend(line_tables::trials(inventory));
+    trials.extend(live_layouts::trials(inventory));
+>>>>>>> cpython
     trials.extend(stacks::trials(inventory));
     trials.extend(accounting::trials(inventory));
     trials.extend(selection::trials(inventory));
