@@ -5,18 +5,15 @@
 //! otherwise): the recordings are of the whole machine. A test lives in the list of its module's
 //! `trials`; an attribute `#[test]` would be forgotten here without a word, so it fails.
 
-<<<<<<< HEAD
 mod accounting;
 mod cli;
 mod folded;
 mod gunicorn;
+mod line_tables;
+mod live_layouts;
 mod loads;
 mod refused;
 mod selection;
-=======
-mod line_tables;
-mod live_layouts;
->>>>>>> cpython
 mod sources;
 mod stacks;
 mod svg;
@@ -58,12 +55,9 @@ fn trials(inventory: &Inventory) -> Vec<Trial> {
             missing.why.clone(),
         )
     }));
-<<<<<<< HEAD
     trials.extend(loads::trials());
-=======
     trials.extend(line_tables::trials(inventory));
     trials.extend(live_layouts::trials(inventory));
->>>>>>> cpython
     trials.extend(stacks::trials(inventory));
     trials.extend(accounting::trials(inventory));
     trials.extend(selection::trials(inventory));
