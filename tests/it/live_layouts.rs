@@ -230,7 +230,7 @@ impl Target {
             .collect();
         let unchanged = CodeReader::unchanged(&self.memory, &self.layout, &asked);
         ensure!(
-            unchanged.iter().all(|&same| same),
+            unchanged.iter().all(|&same| same == Some(true)),
             "nothing has changed yet: {unchanged:?}"
         );
         self.process.say("go on")?;
@@ -240,8 +240,8 @@ impl Target {
             // What the script itself defines lives; what it made with exec() is gone.
             let lives = &*code.file == "<string>";
             ensure!(
-                same == lives,
-                "{} of {} is unchanged: {same}",
+                same == Some(lives),
+                "{} of {} is unchanged: {same:?}",
                 code.name,
                 code.file
             );
