@@ -56,7 +56,8 @@ impl Root {
             return Ok(command);
         };
         let mut command = Command::new(sudo);
-        // sudo replaces PATH by one of its own even with -E; env puts the caller's back.
+        // sudo replaces PATH by one of its own even with -E; env puts the caller's back, unless
+        // `variables` have another, which stands later.
         command.args(["-E", "env"]);
         let path = env::var_os("PATH").unwrap_or_default();
         for (name, value) in [("PATH", path)].iter().chain(variables) {

@@ -1,6 +1,7 @@
 //! Builds the release binary and becomes it, or the benchmark.
 
 use std::{
+    env,
     ffi::OsString,
     path::{Path, PathBuf},
 };
@@ -50,8 +51,12 @@ pub(crate) fn run(workspace: &Path, arguments: &[OsString]) -> Result<()> {
 }
 
 /// What a test or benchmark that runs as root is told by its environment.
-pub(crate) fn variables(workspace: &Path, binary: &Path) -> [(&'static str, OsString); 2] {
+pub(crate) fn variables(workspace: &Path, binary: &Path) -> [(&'static str, OsString); 3] {
+    // A user's PATH on Debian has no sbin, where chroot is.
+    let mut path = env::var_os("PATH").unwrap_or_default();
+    path.push(":/usr/sbin:/sbin");
     [
+        ("PATH", path),
         ("PROFILER_BIN", binary.as_os_str().to_owned()),
         (
             "PROFILER_TEST_INVENTORY",
