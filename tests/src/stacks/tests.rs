@@ -142,7 +142,7 @@ fn too_few_and_unseen_and_edgy_are_seen() {
 #[test]
 fn a_replaced_frame_is_accepted_where_code_dies_and_nothing_else() {
     let mut profile = profile(100, |i| if i == 7 { SPECIAL } else { RIGHT });
-    profile.symbols.frames[4] = Frame::Special(Special::Replaced);
+    profile.symbols.frames[4] = Frame::Special(Special::CodeReplaced);
     let mut phase = phase();
     assert!(check_all(&profile, std::slice::from_ref(&phase), 1000).is_err());
     phase.code_dies = true;
