@@ -369,7 +369,7 @@ fn pid_namespace(_: &Interpreter) -> Result<()> {
     let mut unshare = Command::new("unshare");
     unshare.args(["--pid", "--fork", "--mount-proc", "--kill-child"]);
     unshare.arg(profiler()?.get_program()).args(["-d", "0.1"]);
-    is_refused(&unshare.output()?, exit::UNSUPPORTED, "pid namespace")
+    is_refused(&unshare.output()?, exit::UNSUPPORTED, "--pid=host")
 }
 
 /// `profiler ... -- python SCRIPT`, where the script is a workload and waits for the word to go.

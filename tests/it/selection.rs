@@ -144,7 +144,7 @@ fn by_glob(python: &Interpreter) -> Result<()> {
     chosen_by_name(python, &glob, command(python).arg(scripts.inside(&script)))
 }
 
-/// A process that renames itself matches by the part before the colon.
+/// A process that renamed itself matches by the part before the colon.
 fn by_command_name(python: &Interpreter) -> Result<()> {
     let scripts = Scripts::copy(python)?;
     let name = format!("r{}", std::process::id());
@@ -152,7 +152,7 @@ fn by_command_name(python: &Interpreter) -> Result<()> {
     command
         .arg(scripts.inside("titled.py"))
         .args(["comm", &format!("{name}: x")]);
-    chosen_by_name(python, &name, &mut command)
+    chosen_once_renamed(python, &name, &mut command)
 }
 
 /// As gunicorn's workers do: `gunicorn: worker [app:app]`.
@@ -164,7 +164,18 @@ fn by_title(python: &Interpreter, executable: &Path) -> Result<()> {
         .env("PYTHONUTF8", "1")
         .arg(scripts.path().join("titled.py"));
     command.args(["title", &format!("{name}: worker [app:app]")]);
-    chosen_by_name(python, &name, &mut command)
+    chosen_once_renamed(python, &name, &mut command)
+}
+
+/// The process has its name before the recording starts.
+fn chosen_once_renamed(python: &Interpreter, comm: &str, command: &mut Command) -> Result<()> {
+    let mut workload = Workload::spawn(command)?;
+    let config = record::of_comms(&[comm]);
+    let (profile, phases) = beside_a_bystander(python, config, || {
+        let phases = workload.run()?;
+        Ok((workload, phases))
+    })?;
+    check_all(&profile, &phases, 1000)
 }
 
 fn everything(python: &Interpreter) -> Result<()> {

@@ -37,7 +37,8 @@ fn samples_are_the_truth(python: &Interpreter, name: &str) -> Result<()> {
     let (profile, phases) = record(config, |_| workload.run())?;
     workload.finish()?;
     check_all(&profile, &phases, rate_hz)?;
-    record::check_law(&profile)
+    record::check_law(&profile)?;
+    record::check_loss(&profile)
 }
 
 fn workload_names() -> Result<Vec<String>> {

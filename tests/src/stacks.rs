@@ -16,12 +16,14 @@ use crate::truth::{Gil, Phase, TrueFrame, TrueStack};
 /// Samples on the lines that take the marks: one may be, two are bad luck.
 const MAX_EDGE_SAMPLES: u64 = 2;
 
-/// Of the expected samples there must be so many.
+/// Of the expected samples there must be so many ..
 const MIN_DELIVERED_SHARE: f64 = 0.8;
 
-/// Of a phase's samples so many must have the GIL state that the phase has: a thread that takes
-/// or leaves the GIL is in between for a moment.
-const MIN_GIL_SHARE: f64 = 0.9;
+/// .. but for these: the timer does not tick at the marks.
+const MISSING_AT_ENDS: f64 = 3.0;
+
+/// What stands for a code object that was gone before it could be looked at.
+const REPLACED: &str = "<code replaced>";
 
 /// Checks the samples of every phase.
 ///
@@ -98,7 +100,7 @@ pub fn check(profile: &Profile, phase: &Phase, window: Window, rate_hz: u32) -> 
     let mut complaints = Vec::new();
 
     let expected = phase.thread_time_ns as f64 * 1e-9 * f64::from(rate_hz);
-    if (total as f64) < expected * MIN_DELIVERED_SHARE {
+    if (total as f64) < expected * MIN_DELIVERED_SHARE - MISSING_AT_ENDS {
         complaints.push(format!("{total} samples, expected {expected:.0}"));
     }
 
@@ -109,13 +111,21 @@ pub fn check(profile: &Profile, phase: &Phase, window: Window, rate_hz: u32) -> 
         match &stack.truth {
             Some(frames) if phase.stacks.contains(frames) => met.extend(frames.iter().cloned()),
             Some(frames) if phase.edges.contains(frames) => n_edge += count,
+            None if phase.code_dies && is_one_but_for_replaced(&stack, &phase.stacks) => {}
+            None if phase.code_dies && is_one_but_for_replaced(&stack, &phase.edges) => {
+                n_edge += count
+            }
             _ => complaints.push(unexpected(count, &stack, phase)),
         }
     }
     if n_edge > MAX_EDGE_SAMPLES {
         complaints.push(format!("{n_edge} samples on the lines that take the marks"));
     }
-    for frame in phase.seen.iter().filter(|frame| !met.contains(frame)) {
+    for frame in phase
+        .seen
+        .iter()
+        .filter(|frame| !met.contains(frame) && !phase.code_dies)
+    {
         complaints.push(format!("in no sample: {frame}"));
     }
     complaints.extend(check_gil(profile, phase, window));
@@ -137,18 +147,33 @@ pub fn check(profile: &Profile, phase: &Phase, window: Window, rate_hz: u32) -> 
 }
 
 fn check_gil(profile: &Profile, phase: &Phase, window: Window) -> Option<String> {
-    let wanted = phase.gil? == Gil::Held;
+    let gil = phase.gil?;
+    // A thread that takes or leaves the GIL is in between for a moment.
+    let (is_held, min_share) = match gil {
+        Gil::Held => (true, 0.97),
+        Gil::Released => (false, 0.97),
+        Gil::Contended => (true, 0.5),
+    };
     let (mut n, mut n_right, mut n_unknown) = (0_u64, 0_u64, 0_u64);
     for row in window.rows(profile) {
         n += 1;
-        n_right += u64::from(row.gil == Some(wanted));
+        n_right += u64::from(row.gil == Some(is_held));
         n_unknown += u64::from(row.gil.is_none());
     }
-    ((n_right as f64) < n as f64 * MIN_GIL_SHARE).then(|| {
-        format!(
-            "the GIL was {:?}, but only {n_right} of {n} samples say so, {n_unknown} do not know",
-            phase.gil
-        )
+    let is_right = n_right as f64 >= n as f64 * min_share && n_unknown == 0;
+    (!is_right).then(|| {
+        format!("the GIL was {gil:?}, but of {n} samples {n_right} say so, {n_unknown} do not know")
+    })
+}
+
+/// Whether a stack is one of these where `<code replaced>` may stand for any frame.
+fn is_one_but_for_replaced(stack: &Rendered, stacks: &HashSet<TrueStack>) -> bool {
+    stacks.iter().any(|truth| {
+        truth.len() == stack.text.len()
+            && truth
+                .iter()
+                .zip(&stack.text)
+                .all(|(truth, text)| text == REPLACED || *text == truth.to_string())
     })
 }
 

@@ -61,6 +61,8 @@ pub enum Gil {
     Held,
     /// The thread has released it in (nearly) all samples.
     Released,
+    /// Threads fight for it: to wait for it and to take it costs CPU time as well.
+    Contended,
 }
 
 /// What a thread did between two marks.
@@ -81,6 +83,9 @@ pub struct Phase {
     /// What is known of the GIL.
     #[serde(default)]
     pub gil: Option<Gil>,
+    /// Whether the code objects of this phase die: `<code replaced>` may stand for them.
+    #[serde(default)]
+    pub code_dies: bool,
     /// Every stack that can be seen between the marks.
     pub stacks: HashSet<TrueStack>,
     /// The stacks of the two lines that take the marks: hardly ever seen.

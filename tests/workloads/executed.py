@@ -1,4 +1,7 @@
-"""exec, eval and compile: the file is `<string>` or what the program made up."""
+"""exec, eval and compile: the file is `<string>` or what the program made up.
+
+The code objects are kept; dying_code.py is about those that are not.
+"""
 import truth
 
 SPIN = """
@@ -12,33 +15,41 @@ spin(clock)
 """
 
 
+CALL = "\nspin(clock)"
+
+
+def kept(source, file="<string>", mode="exec"):
+    truth.KEPT.append(compile(source, file, mode))
+    return truth.KEPT[-1]
+
+
 def executed(clock):
-    exec(SPIN, {"clock": clock})
+    exec(kept(SPIN), {"clock": clock})
 
 
 def evaluated(clock):
     names = {"clock": clock}
-    exec(SPIN.replace("\nspin(clock)", ""), names)
-    eval("(0,\n spin(clock))", names)
+    exec(kept(SPIN.replace(CALL, "")), names)
+    eval(kept("(0,\n spin(clock))", mode="eval"), names)
 
 
 def made_up_file(clock):
-    exec(compile("\n" * 70_000 + SPIN, "/no/such/dir/made up;file (1).py", "exec"), {"clock": clock})
+    exec(kept("\n" * 70_000 + SPIN, "/no/such/dir/made up;file (1).py"), {"clock": clock})
 
 
 def control_characters(clock):
     names = {}
     file = "bell\a, escape \x1b[1m, \x7f, \uffff.py"
-    exec(compile(SPIN.replace("\nspin(clock)", ""), file, "exec"), names)
+    exec(kept(SPIN.replace(CALL, ""), file), names)
     truth.renamed(names["spin"], "<b>&\"'\x01\u2028")(clock)
 
 
 def lone_surrogates(clock):
-    exec(compile(SPIN, "lone \ud800 and \udfff \U0001f40d.py", "exec"), {"clock": clock})
+    exec(kept(SPIN, "lone \ud800 and \udfff \U0001f40d.py"), {"clock": clock})
 
 
 def empty_file_name(clock):
-    exec(compile(SPIN, "", "exec"), {"clock": clock})
+    exec(kept(SPIN, ""), {"clock": clock})
 
 
 truth.main(

@@ -1,4 +1,7 @@
-"""A module that is busy while it is imported: importlib's own frames below its `<module>`."""
+"""A module that is busy while it is imported: importlib's own frames below its `<module>`.
+
+The code of a module's body is gone once it has run.
+"""
 import importlib
 import os
 import sys
@@ -15,11 +18,13 @@ clock.t1, clock.c1 = clock.now(), clock.cpu()
 """
 
 
+@truth.code_dies
 def import_statement(clock):
     prepare(clock)
     import busy_package.busy_module
 
 
+@truth.code_dies
 def import_module(clock):
     prepare(clock)
     importlib.import_module("busy_package.busy_module")

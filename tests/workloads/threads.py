@@ -2,7 +2,7 @@
 import truth
 
 
-@truth.gil("held")
+@truth.gil("contended")
 def first(clock):
     return first_inner(clock)
 
@@ -13,7 +13,7 @@ def first_inner(clock):
     clock.t1, clock.c1 = clock.now(), clock.cpu()
 
 
-@truth.gil("held")
+@truth.gil("contended")
 def second(clock):
     Second().run(clock)
 

@@ -33,6 +33,9 @@ from tracing import Clock, TracedClock
 
 SPAN_NS = 350_000_000
 
+# Code objects that would die, and that a test wants to see by name.
+KEPT = []
+
 
 def main(*groups, span_ns=SPAN_NS):
     """Runs groups of functions one after another; those of one group in a thread each."""
@@ -65,11 +68,12 @@ def renamed(function, name):
     names = {"co_name": name}
     if hasattr(function.__code__, "co_qualname"):
         names["co_qualname"] = name
-    return type(function)(function.__code__.replace(**names), function.__globals__)
+    KEPT.append(function.__code__.replace(**names))
+    return type(function)(KEPT[-1], function.__globals__)
 
 
 def gil(state):
-    """Decorator: the GIL is "held" or "released" in (nearly) all samples of a function."""
+    """Decorator: the GIL is "held" or "released" during a function, or "contended" for."""
 
     def note(func):
         func.gil = state
@@ -78,20 +82,25 @@ def gil(state):
     return note
 
 
+def code_dies(func):
+    """Decorator: the code that runs is gone before the profiler may have looked at it."""
+    func.code_dies = True
+    return func
+
+
 def _passes(groups, span_ns):
-    stacks = {}
+    traced = []
     for group in groups:
         clocks = [TracedClock(func) for func in group]
         yield clocks
-        for clock in clocks:
-            stacks[clock.func] = clock.account()
+        traced.append([clock.account() for clock in clocks])
     handshake()
-    for group in groups:
+    for group, stacks in zip(groups, traced):
         barrier = threading.Barrier(len(group))
         clocks = [RealClock(func, span_ns, barrier) for func in group]
         yield clocks
-        for clock in clocks:
-            emit(dict(clock.account(), **stacks[clock.func]))
+        for clock, known in zip(clocks, stacks):
+            emit(dict(clock.account(), **known))
 
 
 def _join(threads):
@@ -133,6 +142,7 @@ class RealClock(Clock):
         return {
             "phase": self.func.__name__,
             "gil": getattr(self.func, "gil", None),
+            "code_dies": getattr(self.func, "code_dies", False),
             "pid": os.getpid(),
             "tid": self.tid,
             "t0": self.t0,
