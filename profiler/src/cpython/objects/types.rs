@@ -56,10 +56,16 @@ impl Types {
         layout: &Layout,
         addresses: impl Iterator<Item = u64>,
     ) {
-        let unknown: HashSet<u64> = addresses
-            .filter(|&address| self.known.iter().all(|&(known, _)| known != address))
-            .take(MAX_UNKNOWN)
-            .collect();
+        // The bound is on different addresses: a batch may begin with any number of equal ones.
+        let mut unknown = HashSet::new();
+        for address in addresses {
+            if self.known.iter().all(|&(known, _)| known != address) {
+                unknown.insert(address);
+            }
+            if unknown.len() >= MAX_UNKNOWN {
+                break;
+            }
+        }
         if unknown.is_empty() {
             return;
         }
@@ -101,6 +107,7 @@ fn by_name(bytes: &[u8]) -> Option<Type> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cpython::{memory::Image, versions::release};
 
     #[test]
     fn names_are_whole_words() {
@@ -110,5 +117,35 @@ mod tests {
         for other in [&b"codec\0"[..], b"bytear", b"\0code", b""] {
             assert_eq!(by_name(other), None);
         }
+    }
+
+    #[test]
+    fn a_batch_that_begins_with_many_of_one_type_teaches_the_others_too() {
+        let layout = crate::cpython::layout(release(12, None), None).unwrap();
+        let mut image = Image::default();
+        let types = [
+            (0x1000, Type::Code, &b"code\0\0"[..]),
+            (0x2000, Type::Str, b"str\0\0\0"),
+            (0x3000, Type::Bytes, b"bytes\0"),
+        ];
+        for (address, _, name) in types {
+            image.put_u64s(address + layout.object.tp_name as u64, &[address + 0x800]);
+            image.put(address + 0x800, name);
+        }
+        let mut known = Types::default();
+        let codes = std::iter::repeat_n(0x1000, 10 * MAX_UNKNOWN);
+        known.learn(&image, &layout, codes.chain([0x2000, 0x3000]));
+        for (address, expected, _) in types {
+            assert!(known.is(address, expected), "{expected:?}");
+        }
+    }
+
+    #[test]
+    fn different_addresses_are_bounded() {
+        let layout = crate::cpython::layout(release(12, None), None).unwrap();
+        let mut n_taken = 0;
+        let garbage = (1..10_000).map(|n| n * 8).inspect(|_| n_taken += 1);
+        Types::default().learn(&Image::default(), &layout, garbage);
+        assert_eq!(n_taken, MAX_UNKNOWN);
     }
 }
