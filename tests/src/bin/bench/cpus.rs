@@ -1,6 +1,6 @@
 //! Who runs where: the target alone on the last CPU, everything of the benchmark's on the first.
 
-use std::{fs, io};
+use std::{fs, io, os::unix::process::CommandExt, process::Command};
 
 use anyhow::{Context, Result, bail};
 use profiler::model::Tgid;
@@ -52,11 +52,24 @@ pub(crate) fn pin(tgid: Tgid, cpu: usize) -> Result<()> {
     check(result).with_context(|| format!("cannot pin {tgid} to CPU {cpu}"))
 }
 
-/// Gives it the highest ordinary priority, so that others on the machine displace it seldom.
+/// Starts it in a session of its own: where the scheduler groups by session, a priority counts
+/// within the group only, and the group's own can then be raised: [`put_first`].
+pub(crate) fn own_session(command: &mut Command) {
+    // SAFETY: setsid is async-signal-safe and takes nothing. (It cannot fail in a new process.)
+    let set_session = || check(unsafe { libc::setsid() });
+    // SAFETY: the closure only makes that call.
+    unsafe { command.pre_exec(set_session) };
+}
+
+/// Gives a process of [`own_session`] the highest ordinary priority, so that others on the
+/// machine displace it seldom.
 pub(crate) fn put_first(tgid: Tgid) -> Result<()> {
     // SAFETY: the call takes three integers.
     check(unsafe { libc::setpriority(libc::PRIO_PROCESS, tgid.0, -20) })
-        .with_context(|| format!("cannot raise the priority of {tgid}"))
+        .with_context(|| format!("cannot raise the priority of {tgid}"))?;
+    // A kernel without autogroups has no such file.
+    let _ = fs::write(format!("/proc/{tgid}/autogroup"), "-20");
+    Ok(())
 }
 
 fn check(result: i32) -> io::Result<()> {

@@ -80,7 +80,6 @@ impl Bench {
         let cpus = Cpus::find()?;
         let own = Tgid(std::process::id());
         cpus::pin(own, cpus.ours)?;
-        cpus::put_first(own)?;
         Ok(Self {
             inventory,
             python,

@@ -19,6 +19,7 @@ use integration::{process::Process, record};
 use crate::{
     Bench,
     clock::{cpu_time, status_kib},
+    cpus,
     programs::ring_bytes,
     slowdown::percent,
     table::{Row, Table, median},
@@ -132,8 +133,12 @@ fn cost(words: &Result<Words>, target: &mut Target, case: &Case, seconds: u64) -
     let output = folder.path().join("stacks.txt");
     target.set(case.work)?;
     let before = alone(target)?;
-    let mut recorder = Process::start(Command::new(program).args(arguments).arg(&output))?;
+    let mut command = Command::new(program);
+    cpus::own_session(command.args(arguments).arg(&output));
+    let mut recorder = Process::start(&mut command)?;
     let tgid = recorder.tgid();
+    // Both recorders have their CPU as if nobody else were there.
+    cpus::put_first(tgid)?;
     thread::sleep(SETTLE);
     let (mark, cpu, begin) = (target.mark()?, cpu_time(tgid)?, Instant::now());
     let window = Duration::from_secs(seconds).saturating_sub(SETTLE + Duration::from_millis(500));

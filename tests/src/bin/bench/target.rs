@@ -14,7 +14,10 @@ use integration::{inventory::Interpreter, process::Process, python::command};
 use profiler::model::Tgid;
 use tempfile::TempDir;
 
-use crate::clock::{cpu_time, monotonic_ns};
+use crate::{
+    clock::{cpu_time, monotonic_ns},
+    cpus,
+};
 
 const SCRIPT: &str = include_str!("target.py");
 const FILE_BYTES: usize = 4096;
@@ -69,6 +72,13 @@ pub(crate) struct Pace {
 impl Target {
     /// Starts it at rest on this CPU, before everything else there.
     pub(crate) fn start(python: &Interpreter, cpu: usize) -> Result<Self> {
+        let target = Self::start_beside(python, cpu)?;
+        cpus::put_first(target.tgid())?;
+        Ok(target)
+    }
+
+    /// Starts it at rest on this CPU, with no more right to it than others.
+    pub(crate) fn start_beside(python: &Interpreter, cpu: usize) -> Result<Self> {
         let folder = tempfile::Builder::new()
             .prefix("profiler-bench-")
             .tempdir_in(python.root().join("tmp"))?;
@@ -88,8 +98,7 @@ impl Target {
             words,
             _folder: folder,
         };
-        super::cpus::pin(tgid, cpu)?;
-        super::cpus::put_first(tgid)?;
+        cpus::pin(tgid, cpu)?;
         Ok(target)
     }
 
