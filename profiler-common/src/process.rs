@@ -5,7 +5,7 @@
 //! verdict in `PYTHONS` is keyed by the epoch it was made for.
 
 use crate::{
-    limits::{MAX_PATHS, MAX_PATH_STEPS},
+    limits::{MAX_PATH_STEPS, MAX_PATHS},
     wire,
 };
 

@@ -94,7 +94,10 @@ mod tests {
             assert!(FrameWord::holds(code));
             for unit in [-1, 0, 1, 1_048_573] {
                 let (word, escaped) = FrameWord::pack(code, unit);
-                assert_eq!((word.code(), word.unit(), escaped), (code, Some(unit), false));
+                assert_eq!(
+                    (word.code(), word.unit(), escaped),
+                    (code, Some(unit), false)
+                );
             }
         }
     }

@@ -118,7 +118,11 @@ fn byte(walk: &Walk, at: u32, offset: u16) -> u8 {
 /// A frame whose caller is C code, or what stands for that boundary.
 #[inline(always)]
 fn is_boundary(walk: &Walk, owner: u8) -> bool {
-    if walk.layout.caps & CAP_IS_ENTRY != 0 { owner != 0 } else { !is_python(walk, owner) }
+    if walk.layout.caps & CAP_IS_ENTRY != 0 {
+        owner != 0
+    } else {
+        !is_python(walk, owner)
+    }
 }
 
 #[inline(always)]
@@ -169,7 +173,11 @@ fn unit(walk: &Walk, at: u32, code: u64) -> i64 {
         return word.wrapping_sub(first) as i64 >> 1;
     }
     let lasti = (word >> ((offset & 4) * 8)) as u32 as i32;
-    i64::from(if layout.caps & CAP_LASTI_BYTES != 0 { lasti >> 1 } else { lasti })
+    i64::from(if layout.caps & CAP_LASTI_BYTES != 0 {
+        lasti >> 1
+    } else {
+        lasti
+    })
 }
 
 /// Ends the walk, or starts it again where the outer evaluation stands: a start that was

@@ -13,6 +13,10 @@ pub trait Memory {
     #[inline(always)]
     fn word(&self, address: u64) -> Option<u64> {
         let mut word = [0];
-        if self.read(address, &mut word) { Some(word[0]) } else { None }
+        if self.read(address, &mut word) {
+            Some(word[0])
+        } else {
+            None
+        }
     }
 }

@@ -106,8 +106,12 @@ pub fn start<M: Memory>(memory: &M, walk: &mut Walk) -> Result<(), Status> {
         return Err(Status::FrameFault);
     }
     let single = WINDOW_BYTES as u32;
-    let current = walk.buffer.word(single + u32::from(walk.layout.cframe_current_frame));
-    let previous = walk.buffer.word(single + u32::from(walk.layout.cframe_previous));
+    let current = walk
+        .buffer
+        .word(single + u32::from(walk.layout.cframe_current_frame));
+    let previous = walk
+        .buffer
+        .word(single + u32::from(walk.layout.cframe_previous));
     if previous == 0 {
         walk.start(current, chunk, None);
         return Ok(());

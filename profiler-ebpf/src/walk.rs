@@ -93,7 +93,12 @@ impl Record {
         let index = (HEADER_WORDS + n as usize) & (RECORD_WORDS - 1);
         // SAFETY: a `Record` is `repr(C)` and consists of exactly RECORD_WORDS words, and the
         // index is masked to less than that.
-        unsafe { core::ptr::from_mut(self).cast::<u64>().add(index).write(word) }
+        unsafe {
+            core::ptr::from_mut(self)
+                .cast::<u64>()
+                .add(index)
+                .write(word)
+        }
     }
 }
 

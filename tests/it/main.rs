@@ -9,6 +9,8 @@ mod accounting;
 mod cli;
 mod folded;
 mod gunicorn;
+mod line_tables;
+mod live_layouts;
 mod loads;
 mod refused;
 mod selection;
@@ -54,6 +56,8 @@ fn trials(inventory: &Inventory) -> Vec<Trial> {
         )
     }));
     trials.extend(loads::trials());
+    trials.extend(line_tables::trials(inventory));
+    trials.extend(live_layouts::trials(inventory));
     trials.extend(stacks::trials(inventory));
     trials.extend(accounting::trials(inventory));
     trials.extend(selection::trials(inventory));

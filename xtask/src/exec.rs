@@ -80,7 +80,12 @@ pub(crate) fn without_cargo(command: &mut Command, workspace: &Path) {
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();
         let package = text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_");
-        let exact = ["CARGO", "RUSTUP_TOOLCHAIN", "RUST_RECURSION_COUNT"];
+        let exact = [
+            "CARGO",
+            "RUSTUP_TOOLCHAIN",
+            "RUSTUP_TOOLCHAIN_SOURCE",
+            "RUST_RECURSION_COUNT",
+        ];
         if package || exact.contains(&text.as_ref()) {
             command.env_remove(&name);
         }

@@ -28,29 +28,36 @@ impl Root {
         which("sudo").map_or(Self::Never, Self::Sudo)
     }
 
+    /// Whether there is a way at all, before work is done in vain.
+    ///
+    /// # Errors
+    /// When there is none: the sentence says `what` needs it.
+    pub(crate) fn must_exist(&self, what: &str) -> Result<()> {
+        if *self == Self::Never {
+            bail!("{what} needs root, and there is no sudo here: run the command as root");
+        }
+        Ok(())
+    }
+
     /// The command as root, with the caller's environment and `variables` besides.
     ///
     /// # Errors
-    /// When there is no way to be root: the sentence says `what` needs it.
+    /// As [`Root::must_exist`].
     pub(crate) fn command(
         &self,
         program: &Path,
         variables: &[(&str, OsString)],
         what: &str,
     ) -> Result<Command> {
-        let sudo = match self {
-            Self::Already => {
-                let mut command = Command::new(program);
-                command.envs(variables.iter().map(|(name, value)| (name, value)));
-                return Ok(command);
-            }
-            Self::Sudo(sudo) => sudo,
-            Self::Never => {
-                bail!("{what} needs root, and there is no sudo here: run the command as root")
-            }
+        self.must_exist(what)?;
+        let Self::Sudo(sudo) = self else {
+            let mut command = Command::new(program);
+            command.envs(variables.iter().map(|(name, value)| (name, value)));
+            return Ok(command);
         };
         let mut command = Command::new(sudo);
-        // sudo replaces PATH by one of its own even with -E; env puts the caller's back.
+        // sudo replaces PATH by one of its own even with -E; env puts the caller's back, unless
+        // `variables` have another, which stands later.
         command.args(["-E", "env"]);
         let path = env::var_os("PATH").unwrap_or_default();
         for (name, value) in [("PATH", path)].iter().chain(variables) {

@@ -1,6 +1,7 @@
 //! Builds the release binary and becomes it, or the benchmark.
 
 use std::{
+    env,
     ffi::OsString,
     path::{Path, PathBuf},
 };
@@ -39,16 +40,23 @@ pub(crate) fn build(workspace: &Path) -> Result<PathBuf> {
 /// # Errors
 /// When there is no way to be root, or building fails. Does not return otherwise.
 pub(crate) fn run(workspace: &Path, arguments: &[OsString]) -> Result<()> {
+    let root = Root::detect();
+    // Said before minutes of building, not after.
+    root.must_exist("the profiler")?;
     let binary = build(workspace)?;
-    let mut command = Root::detect().command(&binary, &[], "the profiler")?;
+    let mut command = root.command(&binary, &[], "the profiler")?;
     command.args(arguments);
     without_cargo(&mut command, workspace);
     Err(exec::become_command(&mut command))
 }
 
 /// What a test or benchmark that runs as root is told by its environment.
-pub(crate) fn variables(workspace: &Path, binary: &Path) -> [(&'static str, OsString); 2] {
+pub(crate) fn variables(workspace: &Path, binary: &Path) -> [(&'static str, OsString); 3] {
+    // A user's PATH on Debian has no sbin, where chroot is.
+    let mut path = env::var_os("PATH").unwrap_or_default();
+    path.push(":/usr/sbin:/sbin");
     [
+        ("PATH", path),
         ("PROFILER_BIN", binary.as_os_str().to_owned()),
         (
             "PROFILER_TEST_INVENTORY",
@@ -62,6 +70,8 @@ pub(crate) fn variables(workspace: &Path, binary: &Path) -> [(&'static str, OsSt
 /// # Errors
 /// As [`run`].
 pub(crate) fn bench(workspace: &Path, arguments: &[OsString]) -> Result<()> {
+    let root = Root::detect();
+    root.must_exist("the benchmark")?;
     let binary = build(workspace)?;
     Setup::new(workspace, false).testing()?;
     exec::run(
@@ -78,7 +88,7 @@ pub(crate) fn bench(workspace: &Path, arguments: &[OsString]) -> Result<()> {
     )?;
     let bench = workspace.join("target/release/bench");
     let variables = variables(workspace, &binary);
-    let mut command = Root::detect().command(&bench, &variables, "the benchmark")?;
+    let mut command = root.command(&bench, &variables, "the benchmark")?;
     command.args(arguments);
     without_cargo(&mut command, workspace);
     Err(exec::become_command(&mut command))

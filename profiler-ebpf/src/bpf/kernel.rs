@@ -92,7 +92,10 @@ impl Task {
     #[inline(always)]
     pub(crate) fn cpu_ns(self) -> u64 {
         let own = read_u64(self.0.wrapping_add(offset!(TASK_SUM_EXEC_RUNTIME)));
-        let gone = read_u64(self.signal().wrapping_add(offset!(SIGNAL_SUM_SCHED_RUNTIME)));
+        let gone = read_u64(
+            self.signal()
+                .wrapping_add(offset!(SIGNAL_SUM_SCHED_RUNTIME)),
+        );
         own.wrapping_add(gone)
     }
 

@@ -45,16 +45,30 @@ pub(crate) fn fork(child: u64) {
     // A tgid that is still there is another process's leaving: its exit was not seen.
     end_epoch(tgid);
     let epoch = begin_epoch(tgid);
-    let parent = ProcessKey { epoch: parent_epoch, tgid: parent_tgid, reserved: 0 };
+    let parent = ProcessKey {
+        epoch: parent_epoch,
+        tgid: parent_tgid,
+        reserved: 0,
+    };
     // SAFETY: values of PYTHONS are replaced as a whole by user space; a copy that mixes two
     // verdicts of one epoch is corrected when user space handles the event.
     if let Some(python) = unsafe { PYTHONS.get(&parent) } {
-        let key = ProcessKey { epoch, tgid, reserved: 0 };
+        let key = ProcessKey {
+            epoch,
+            tgid,
+            reserved: 0,
+        };
         if PYTHONS.insert(&key, python, 0).is_err() {
             count(Counter::TableFull);
         }
     }
-    send(&LifecycleEvent { kind: FORK, epoch, parent_tgid, parent_epoch, ..event(tgid) });
+    send(&LifecycleEvent {
+        kind: FORK,
+        epoch,
+        parent_tgid,
+        parent_epoch,
+        ..event(tgid)
+    });
 }
 
 /// A thread of the current process exits; the last one ends the epoch.
@@ -67,7 +81,13 @@ pub(crate) fn exit() {
     let tgid = current_tgid();
     let (epoch, counts) = end_epoch(tgid);
     let _ = PROCESSES.remove(&tgid);
-    send(&LifecycleEvent { kind: EXIT, epoch, counts, cpu_ns: task.cpu_ns(), ..event(tgid) });
+    send(&LifecycleEvent {
+        kind: EXIT,
+        epoch,
+        counts,
+        cpu_ns: task.cpu_ns(),
+        ..event(tgid)
+    });
 }
 
 #[inline(always)]
@@ -84,7 +104,11 @@ fn end_epoch(tgid: u32) -> (u64, ProcessCounts) {
     let Some(entry) = unsafe { PROCESSES.get(&tgid) }.copied() else {
         return (0, ProcessCounts::ZERO);
     };
-    let _ = PYTHONS.remove(&ProcessKey { epoch: entry.epoch, tgid, reserved: 0 });
+    let _ = PYTHONS.remove(&ProcessKey {
+        epoch: entry.epoch,
+        tgid,
+        reserved: 0,
+    });
     (entry.epoch, entry.counts)
 }
 
@@ -92,7 +116,10 @@ fn end_epoch(tgid: u32) -> (u64, ProcessCounts) {
 fn begin_epoch(tgid: u32) -> u64 {
     // SAFETY: the helper has no preconditions.
     let epoch = unsafe { bpf_ktime_get_ns() };
-    let entry = ProcessEntry { epoch, counts: ProcessCounts::ZERO };
+    let entry = ProcessEntry {
+        epoch,
+        counts: ProcessCounts::ZERO,
+    };
     if PROCESSES.insert(&tgid, &entry, 0).is_err() {
         count(Counter::TableFull);
     }
@@ -103,7 +130,11 @@ fn begin_epoch(tgid: u32) -> u64 {
 fn event(tgid: u32) -> LifecycleEvent {
     // SAFETY: the helper has no preconditions.
     let time_ns = unsafe { bpf_ktime_get_ns() };
-    LifecycleEvent { time_ns, tgid, ..LifecycleEvent::ZERO }
+    LifecycleEvent {
+        time_ns,
+        tgid,
+        ..LifecycleEvent::ZERO
+    }
 }
 
 #[inline(always)]

@@ -15,11 +15,13 @@ use profiler_ebpf::walk::{Record, Walk};
 /// tgid to its current epoch. Written by the lifecycle programs, and by user space for what
 /// ran before the start. Preallocated, as a perf_event program requires.
 #[map]
-pub(crate) static PROCESSES: HashMap<u32, ProcessEntry> = HashMap::with_max_entries(MAX_PROCESSES, 0);
+pub(crate) static PROCESSES: HashMap<u32, ProcessEntry> =
+    HashMap::with_max_entries(MAX_PROCESSES, 0);
 
 /// What user space says of one epoch. Copied to a forked child by `process_fork`.
 #[map]
-pub(crate) static PYTHONS: HashMap<ProcessKey, PyProcess> = HashMap::with_max_entries(MAX_PROCESSES, 0);
+pub(crate) static PYTHONS: HashMap<ProcessKey, PyProcess> =
+    HashMap::with_max_entries(MAX_PROCESSES, 0);
 
 /// The layouts, by [`PyProcess::layout`]. Written by user space.
 #[map]

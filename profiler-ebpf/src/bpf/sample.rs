@@ -1,10 +1,6 @@
 //! The body of the perf event program.
 
-use core::{
-    arch::asm,
-    ffi::c_void,
-    ptr,
-};
+use core::{arch::asm, ffi::c_void, ptr};
 
 use aya_ebpf::helpers::{
     bpf_get_current_pid_tgid, bpf_get_smp_processor_id,
@@ -48,7 +44,11 @@ pub(crate) fn run() {
             return; // its exit was seen: what is left is the kernel's cleaning up
         }
     }
-    let key = ProcessKey { epoch, tgid, reserved: 0 };
+    let key = ProcessKey {
+        epoch,
+        tgid,
+        reserved: 0,
+    };
     // SAFETY: a value that is replaced while it is read costs this one sample: what it leads
     // to is checked (thread_id).
     let python = unsafe { PYTHONS.get(&key) };
@@ -136,7 +136,11 @@ extern "C" fn on_step(_index: u32, _context: *mut c_void) -> i64 {
     let walk = unsafe { &mut *walk };
     // SAFETY: as above.
     let record = unsafe { &mut *record };
-    if frames::step(&UserMemory, walk, record) { 0 } else { 1 }
+    if frames::step(&UserMemory, walk, record) {
+        0
+    } else {
+        1
+    }
 }
 
 /// Writes the record into the ring and counts for the process.

@@ -13,7 +13,11 @@ impl Memory for UserMemory {
     fn read<const N: usize>(&self, address: u64, words: &mut [u64; N]) -> bool {
         // SAFETY: the destination is valid for N words; the helper checks the source.
         unsafe {
-            bpf_probe_read_user(words.as_mut_ptr().cast(), (N * 8) as u32, address as *const _) == 0
+            bpf_probe_read_user(
+                words.as_mut_ptr().cast(),
+                (N * 8) as u32,
+                address as *const _,
+            ) == 0
         }
     }
 
@@ -33,6 +37,8 @@ impl Memory for UserMemory {
         }
         // SAFETY: the destination is valid for N words and `len` is at most that; the helper
         // checks the source.
-        unsafe { bpf_probe_read_user(words.as_mut_ptr().cast(), len as u32, address as *const _) == 0 }
+        unsafe {
+            bpf_probe_read_user(words.as_mut_ptr().cast(), len as u32, address as *const _) == 0
+        }
     }
 }

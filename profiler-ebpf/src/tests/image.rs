@@ -38,7 +38,9 @@ impl Image {
     fn fill(&self, address: u64, words: &mut [u64], len: usize) -> bool {
         let n = self.reads.borrow().len();
         self.reads.borrow_mut().push((address, len));
-        let bytes = (self.fault_at.get() != Some(n)).then(|| self.bytes(address, len)).flatten();
+        let bytes = (self.fault_at.get() != Some(n))
+            .then(|| self.bytes(address, len))
+            .flatten();
         let Some(bytes) = bytes else {
             // What the kernel leaves behind a failed read is not defined.
             words.fill(0x5a5a_5a5a_5a5a_5a58);

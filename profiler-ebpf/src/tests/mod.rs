@@ -4,8 +4,8 @@ mod image;
 
 use profiler_common::{
     layout::{
-        CAP_CFRAME, CAP_GIL_IS_CURRENT, CAP_GIL_MASK, CAP_INSTR_PTR, CAP_IS_ENTRY,
-        CAP_LASTI_BYTES, WalkLayout,
+        CAP_CFRAME, CAP_GIL_IS_CURRENT, CAP_GIL_MASK, CAP_INSTR_PTR, CAP_IS_ENTRY, CAP_LASTI_BYTES,
+        WalkLayout,
     },
     limits::{MAX_FRAME_WORDS, MAX_STEPS},
     process::{PyProcess, TstatePath},
@@ -99,7 +99,11 @@ fn code(n: u64) -> u64 {
 }
 
 fn slot_path() -> TstatePath {
-    TstatePath { steps: [SLOT as i64, 0, 0], n_steps: 1, absolute: 0 }
+    TstatePath {
+        steps: [SLOT as i64, 0, 0],
+        n_steps: 1,
+        absolute: 0,
+    }
 }
 
 impl Case {
@@ -117,15 +121,22 @@ impl Case {
         image.set(TSTATE + u64::from(layout.tstate_thread_id), TP);
         let mut process = PyProcess::ZERO;
         process.paths[0] = slot_path();
-        Self { image, layout, process, frames: Vec::new() }
+        Self {
+            image,
+            layout,
+            process,
+            frames: Vec::new(),
+        }
     }
 
     /// A frame at `at`: it executes `unit` of code `n`.
     fn frame(&mut self, at: u64, previous: u64, n: u64, unit: i64, owner: u8) {
         let layout = self.layout;
-        self.image.set(at + u64::from(layout.frame_previous), previous);
+        self.image
+            .set(at + u64::from(layout.frame_previous), previous);
         let tag = u64::from(layout.code_tag_mask & 1);
-        self.image.set(at + u64::from(layout.frame_code), code(n) | tag);
+        self.image
+            .set(at + u64::from(layout.frame_code), code(n) | tag);
         let instr = at + u64::from(layout.frame_instr);
         if layout.caps & CAP_INSTR_PTR != 0 {
             let first = code(n) + u64::from(layout.code_adaptive);
@@ -135,12 +146,14 @@ impl Case {
             self.image.set_bytes(instr, &lasti.to_ne_bytes());
         }
         if layout.frame_owner != 0 {
-            self.image.set_bytes(at + u64::from(layout.frame_owner), &[owner]);
+            self.image
+                .set_bytes(at + u64::from(layout.frame_owner), &[owner]);
         }
     }
 
     fn head(&mut self, frame: u64) {
-        self.image.set(TSTATE + u64::from(self.layout.tstate_frame), frame);
+        self.image
+            .set(TSTATE + u64::from(self.layout.tstate_frame), frame);
     }
 
     fn walk(&self) -> Walked {
@@ -153,7 +166,11 @@ impl Case {
         let found = tstate::find(&self.image, &mut walk, &self.process, TP)
             .and_then(|_| tstate::start(&self.image, &mut walk));
         if let Err(status) = found {
-            return Walked { status: Err(status), flags: walk.flags, frames: Vec::new() };
+            return Walked {
+                status: Err(status),
+                flags: walk.flags,
+                frames: Vec::new(),
+            };
         }
         let mut steps = 0;
         while steps < MAX_STEPS && frames::step(&self.image, &mut walk, &mut record) {
@@ -168,7 +185,11 @@ impl Case {
             Some((word.code(), unit))
         });
         let frames = frames.collect();
-        Walked { status: Ok(Status::from_id(walk.status).unwrap()), flags: walk.flags, frames }
+        Walked {
+            status: Ok(Status::from_id(walk.status).unwrap()),
+            flags: walk.flags,
+            frames,
+        }
     }
 
     fn assert_exact(&self) {
@@ -187,7 +208,9 @@ impl Case {
             self.image.fault_at.set(Some(n));
             let walked = self.walk();
             match walked.status {
-                Ok(status) if status.has_stack() => assert_eq!(walked.frames, self.frames, "read {n}"),
+                Ok(status) if status.has_stack() => {
+                    assert_eq!(walked.frames, self.frames, "read {n}")
+                }
                 _ => failed += 1,
             }
         }
@@ -316,8 +339,11 @@ fn the_gil_holders_tstate_is_not_taken_for_anothers() {
     const OTHER: u64 = 0x7700_0000;
     let mut case = object_frames(3);
     case.process.paths[1] = slot_path();
-    case.process.paths[0] =
-        TstatePath { steps: [CURRENT as i64, 0, 0], n_steps: 1, absolute: 1 };
+    case.process.paths[0] = TstatePath {
+        steps: [CURRENT as i64, 0, 0],
+        n_steps: 1,
+        absolute: 1,
+    };
     assert_eq!(case.walk().flags, FLAG_GIL_KNOWN | FLAG_GIL_HELD);
     case.assert_exact();
     case.image.region(OTHER, 184);
@@ -362,7 +388,8 @@ fn hostile_chains_end() {
 fn wild_instruction_pointers_are_escaped() {
     let mut case = data_stack();
     let first = code(0) + 208;
-    case.image.set(CHUNK_B + 24 + 2 * 104 + 56, first.wrapping_sub(1 << 40));
+    case.image
+        .set(CHUNK_B + 24 + 2 * 104 + 56, first.wrapping_sub(1 << 40));
     case.frames[0].1 = -(1 << 39);
     case.assert_exact();
 }

@@ -9,10 +9,7 @@
 //! The result holds for every process with the same executable, but for the address of
 //! `tstate_current`, which [`Slots::paths`] adds.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use profiler_common::{
     limits::{MAX_PATH_STEPS, MAX_PATHS},
@@ -22,7 +19,7 @@ use profiler_common::{
 use super::{
     Layout, ReadMemory,
     interpreters::{ListError, ThreadState, thread_states},
-    memory::{read_pieces, u32_at, u64_at},
+    memory::{read_pieces, read_u64, u32_at, u64_at},
 };
 
 /// Threads that are looked at: enough to tell a slot from stale copies on a stack.
@@ -34,8 +31,9 @@ const ABOVE: u64 = 4 * 1024;
 
 const PAGE: u64 = 4096;
 
-/// Bytes of one dynamic TLS block that are scanned; libpython's is under 100.
-const DYNAMIC_BLOCK: usize = 512;
+/// Bytes of one module's TLS block that are scanned: Debian's 3.15 has 41 in the executable and 48
+/// in the library.
+const BLOCK_BYTES: usize = 128;
 
 /// Modules with thread-local storage that are looked at in one process.
 const MAX_MODULES: u64 = 64;
@@ -82,13 +80,11 @@ pub enum CalibrationError {
     List(#[from] ListError),
     /// The pointer is nowhere near the TP.
     #[error(
-        "none of the {threads} threads keeps its PyThreadState where a thread pointer leads to: {tried} places tried"
+        "the thread pointers of its {threads} threads do not lead to their PyThreadState in one same way"
     )]
     NotFound {
         /// Threads that were looked at.
         threads: usize,
-        /// Places that some of the threads, but not most, had it in, and known ones.
-        tried: usize,
     },
 }
 
@@ -110,20 +106,25 @@ pub fn calibrate(
     if let Some(&path) = known.iter().find(|path| threads.fit(memory, path)) {
         return Ok(Slots(vec![path]));
     }
-    let (static_slots, n_near) = threads.common(near(memory, &threads));
-    let (slots, n_dynamic) = if static_slots.is_empty() {
-        threads.common(dynamic(memory, &threads))
-    } else {
-        (static_slots, 0)
-    };
-    if slots.is_empty() {
-        let tried = known.len() + n_near + n_dynamic;
-        return Err(CalibrationError::NotFound {
+    let places: Vec<Places> = threads
+        .0
+        .iter()
+        .map(|(&tp, states)| places(memory, tp, states))
+        .collect();
+    let kinds: [fn(&Places) -> &[Steps]; 3] = [
+        |places| &places.in_blocks,
+        |places| &places.through_dtv,
+        |places| &places.near,
+    ];
+    let shared = kinds
+        .into_iter()
+        .map(|kind| threads.shared(places.iter().flat_map(kind)));
+    match shared.into_iter().find(|paths| !paths.is_empty()) {
+        Some(paths) => Ok(Slots(paths)),
+        None => Err(CalibrationError::NotFound {
             threads: threads.0.len(),
-            tried,
-        });
+        }),
     }
-    Ok(Slots(slots))
 }
 
 /// The threads to look at: their TPs and, for each, its thread states (one an interpreter).
@@ -161,34 +162,29 @@ impl Threads {
         count > 0 && 2 * count >= self.0.len()
     }
 
-    /// Of the places in which single threads have it, those that most of them share, the most
-    /// shared first, then the nearest to the TP; and how many places there were.
-    fn common(
-        &self,
-        places: impl Iterator<Item = [i64; MAX_PATH_STEPS]>,
-    ) -> (Vec<TstatePath>, usize) {
-        let mut counts = BTreeMap::<[i64; MAX_PATH_STEPS], usize>::new();
-        for place in places {
+    /// Of the places in which single threads have it, those that most threads share: the most
+    /// shared ones, the nearest to the TP first.
+    fn shared<'a>(&self, places: impl Iterator<Item = &'a Steps>) -> Vec<TstatePath> {
+        let mut counts = BTreeMap::<Steps, usize>::new();
+        for &place in places {
             *counts.entry(place).or_default() += 1;
         }
-        let n_places = counts.len();
         let most = counts.values().copied().max().unwrap_or(0);
-        let mut shared: Vec<_> = counts
+        let mut shared: Vec<Steps> = counts
             .into_iter()
             .filter(|&(_, count)| count == most && self.is_most(count))
+            .map(|(steps, _)| steps)
             .collect();
-        shared.sort_by_key(|&(steps, count)| (Reverse(count), steps.map(i64::unsigned_abs)));
-        let paths = shared
-            .into_iter()
-            .take(MAX_SLOTS)
-            .map(|(steps, _)| path(steps))
-            .collect();
-        (paths, n_places)
+        shared.sort_by_key(|steps| steps.map(i64::unsigned_abs));
+        shared.into_iter().take(MAX_SLOTS).map(path).collect()
     }
 }
 
+/// The steps of a path; those that are not used are [`UNUSED`].
+type Steps = [i64; MAX_PATH_STEPS];
+
 /// A path relative to the TP; trailing steps of [`UNUSED`] are none.
-fn path(steps: [i64; MAX_PATH_STEPS]) -> TstatePath {
+fn path(steps: Steps) -> TstatePath {
     let n_steps = steps.iter().take_while(|&&step| step != UNUSED).count();
     TstatePath {
         steps: steps.map(|step| if step == UNUSED { 0 } else { step }),
@@ -247,23 +243,40 @@ fn follow(memory: &dyn ReadMemory, path: &TstatePath, tps: &[u64]) -> Vec<Option
     found
 }
 
-/// Every place near its TP in which a thread has one of its thread states.
-fn near(memory: &dyn ReadMemory, threads: &Threads) -> impl Iterator<Item = [i64; MAX_PATH_STEPS]> {
-    threads.0.iter().flat_map(|(&tp, states)| {
-        // Page by page: the thread pointer is where mappings end.
-        let pages = pages(tp.saturating_sub(BELOW) & !7, tp.saturating_add(ABOVE));
-        let hits =
-            pages
-                .iter()
-                .zip(read_pieces(memory, &pages))
-                .flat_map(|(&(address, _), bytes)| {
-                    hits(&bytes.unwrap_or_default(), states)
-                        .map(move |offset| address.wrapping_add(offset))
-                        .collect::<Vec<_>>()
-                });
-        hits.map(|address| [address.wrapping_sub(tp).cast_signed(), UNUSED, UNUSED])
-            .collect::<Vec<_>>()
-    })
+/// Where one thread has one of its thread states.
+#[derive(Default)]
+struct Places {
+    /// Near the TP, within the TLS block of a module: static TLS.
+    in_blocks: Vec<Steps>,
+    /// In the TLS block of a module, by way of the dtv: a libpython that was dlopened.
+    through_dtv: Vec<Steps>,
+    /// Near the TP, anywhere: a C library with another dtv than glibc's, or a stale copy on the
+    /// stack, which is right below the static TLS of every thread but the main one.
+    near: Vec<Steps>,
+}
+
+fn places(memory: &dyn ReadMemory, tp: u64, states: &BTreeSet<u64>) -> Places {
+    let blocks = tls_blocks(memory, tp);
+    let mut places = Places::default();
+    for (module, block) in &blocks {
+        let steps = |offset: u64| [DTV, module * DTV_ENTRY, offset.cast_signed()];
+        places
+            .through_dtv
+            .extend(hits(&block.bytes, states).map(steps));
+    }
+    // Page by page: mappings end near a thread pointer.
+    let pages = pages(tp.saturating_sub(BELOW) & !7, tp.saturating_add(ABOVE));
+    for (&(start, _), bytes) in pages.iter().zip(read_pieces(memory, &pages)) {
+        for offset in hits(&bytes.unwrap_or_default(), states) {
+            let address = start.wrapping_add(offset);
+            let steps = [address.wrapping_sub(tp).cast_signed(), UNUSED, UNUSED];
+            places.near.push(steps);
+            if blocks.iter().any(|(_, block)| block.contains(address)) {
+                places.in_blocks.push(steps);
+            }
+        }
+    }
+    places
 }
 
 /// The parts of an address range, cut where pages end.
@@ -292,36 +305,55 @@ fn hits(bytes: &[u8], states: &BTreeSet<u64>) -> impl Iterator<Item = u64> {
         .map(|(offset, _)| offset)
 }
 
-/// Every place in the dynamic TLS of a thread: a libpython that was dlopened. glibc's vector of
-/// blocks (`dtv`) is at TP + 8, has pairs of block and what to free, and its length before it.
-fn dynamic(
-    memory: &dyn ReadMemory,
-    threads: &Threads,
-) -> impl Iterator<Item = [i64; MAX_PATH_STEPS]> {
-    const DTV: i64 = 8;
-    threads.0.iter().flat_map(|(&tp, states)| {
-        let dtv = follow(memory, &path([DTV, UNUSED, UNUSED]), &[tp])
-            .into_iter()
-            .flatten()
-            .next()
-            .unwrap_or_default();
-        let entries: Vec<(u64, usize)> = (1..MAX_MODULES)
-            .map(|module| (dtv.wrapping_add(module * 16), 8))
-            .collect();
-        let blocks = read_pieces(memory, &entries)
-            .into_iter()
-            .map(|word| u64_at(&word.unwrap_or_default(), 0));
-        let blocks: Vec<(u64, usize)> = blocks
-            .map(|block| (block.unwrap_or_default(), DYNAMIC_BLOCK))
-            .collect();
-        let found = (1_i64..)
-            .zip(read_pieces(memory, &blocks))
-            .flat_map(|(module, bytes)| {
-                let bytes = bytes.unwrap_or_default();
-                hits(&bytes, states)
-                    .map(move |offset| [DTV, module * 16, offset.cast_signed()])
-                    .collect::<Vec<_>>()
-            });
-        found.collect::<Vec<_>>()
-    })
+/// Where glibc has the pointer to a thread's vector of TLS blocks (sysdeps/x86_64/nptl/tls.h).
+const DTV: i64 = 8;
+
+/// Bytes of one entry of it: the block, and what to free. The entry before the first holds the
+/// number of modules (elf/dl-tls.c).
+const DTV_ENTRY: i64 = 16;
+
+/// The first bytes of the thread-local storage that one module has in one thread.
+struct Block {
+    start: u64,
+    bytes: Vec<u8>,
 }
+
+impl Block {
+    fn contains(&self, address: u64) -> bool {
+        (self.start..self.start.saturating_add(self.bytes.len() as u64)).contains(&address)
+    }
+}
+
+/// The blocks of a thread by module number, as far as they can be read: a module that the thread
+/// has not used has none yet.
+fn tls_blocks(memory: &dyn ReadMemory, tp: u64) -> Vec<(i64, Block)> {
+    let read = |address: u64| read_u64(memory, address).unwrap_or_default();
+    let dtv = read(tp.wrapping_add_signed(DTV));
+    let n_modules = read(dtv.wrapping_add_signed(-DTV_ENTRY))
+        .min(MAX_MODULES)
+        .cast_signed();
+    let entry = |module: i64| (dtv.wrapping_add_signed(module * DTV_ENTRY), 8);
+    let entries: Vec<(u64, usize)> = (1..=n_modules).map(entry).collect();
+    let starts = read_pieces(memory, &entries)
+        .into_iter()
+        .map(|word| u64_at(&word.unwrap_or_default(), 0));
+    let pieces: Vec<(u64, usize)> = starts
+        .map(|start| (start.unwrap_or_default(), BLOCK_BYTES))
+        .collect();
+    let read = pieces.iter().zip(read_pieces(memory, &pieces));
+    (1..)
+        .zip(read)
+        .filter_map(|(module, (&(start, _), bytes))| {
+            Some((
+                module,
+                Block {
+                    start,
+                    bytes: bytes?,
+                },
+            ))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -252,6 +252,11 @@ pub fn layout(version: Version, debug_offsets: Option<&[u8]>) -> Result<Layout, 
     Ok(layout)
 }
 
+/// The format of the line tables of this version, where it is known.
+pub fn line_table_kind(version: Version) -> Option<LineTableKind> {
+    Some(versions::build(version)?.layout.code.line_table_kind)
+}
+
 impl Layout {
     /// With the lengths of the walker's reads computed: every field lies within. At compile time
     /// this is also the proof that a version's data keeps the limits.

@@ -46,6 +46,9 @@ pub fn read_u64(memory: &dyn ReadMemory, address: u64) -> io::Result<u64> {
 /// Reads pieces of the stated address and length, each into a vector of its own; `None` for a
 /// piece that could not be read. The caller bounds the lengths.
 pub fn read_pieces(memory: &dyn ReadMemory, pieces: &[(u64, usize)]) -> Vec<Option<Vec<u8>>> {
+    if pieces.is_empty() {
+        return Vec::new();
+    }
     let mut buffers: Vec<Vec<u8>> = pieces.iter().map(|&(_, length)| vec![0; length]).collect();
     let mut requests: Vec<Request<'_>> = pieces
         .iter()

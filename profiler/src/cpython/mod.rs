@@ -23,7 +23,7 @@ pub mod objects;
 pub mod verify;
 mod versions;
 
-pub use layout::{Layout, Refusal, layout};
+pub use layout::{Layout, Refusal, layout, line_table_kind};
 pub use linetable::LineTableKind;
 pub use memory::ReadMemory;
 pub use versions::{NEWEST, OLDEST, supported};

@@ -257,3 +257,6 @@ fn is_shifted(memory: &dyn ReadMemory, layout: &Layout, code: u64) -> bool {
     let mut bytes = [0; 5];
     name.and_then(|name| memory.read(name, &mut bytes)).is_ok() && &bytes == b"code\0"
 }
+
+#[cfg(test)]
+mod tests;

@@ -133,7 +133,7 @@ impl LostReason {
             Self::RingFull => "ring buffer full",
             Self::QueueFull => "reader's queue full",
             Self::Walk(status) => status.describe(),
-            Self::NotCode => "torn stack: a frame without a code object",
+            Self::NotCode => "a code object that died before it was read, or a torn stack",
         }
     }
 }

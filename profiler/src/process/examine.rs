@@ -101,8 +101,10 @@ impl Files {
             Ok(None) => return Ok(Look::Nothing),
             // A file that is a broken ELF says nothing about its process.
             Err(FindError::File { .. }) => return Ok(Look::Nothing),
+            // A process that ends or execs at this moment, or one that may not be looked at.
             Err(FindError::Process(error)) if error.is_gone() => return Ok(Look::Gone),
-            Err(error) => {
+            Err(FindError::Process(_)) => return Ok(Look::Nothing),
+            Err(error @ FindError::NotLoaded { .. }) => {
                 let name = "CPython".to_owned();
                 let reason = error.to_string();
                 return Ok(Look::Refused(Refused { name, reason }));
@@ -132,7 +134,10 @@ impl Files {
             return Ok(known.clone());
         }
         let name = format!("CPython {}", found.module.version);
-        let interpreter = match layout(found.module.version.into(), found.module.debug_offsets.as_deref()) {
+        let interpreter = match layout(
+            found.module.version.into(),
+            found.module.debug_offsets.as_deref(),
+        ) {
             Err(refusal) => Err(Refused {
                 name,
                 reason: refusal.to_string(),

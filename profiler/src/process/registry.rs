@@ -10,9 +10,7 @@ use std::{
 use profiler_common::{
     lifecycle::{EXEC, EXIT, FORK, LifecycleEvent},
     limits::MAX_PATHS,
-    process::{
-        ProcessCounts, PyProcess, TstatePath, VERDICT_REFUSED, VERDICT_SKIP, VERDICT_WALK,
-    },
+    process::{ProcessCounts, PyProcess, TstatePath, VERDICT_REFUSED, VERDICT_SKIP, VERDICT_WALK},
 };
 
 use super::{
@@ -98,7 +96,9 @@ impl Process {
     /// CPU time of the process while it was sampled.
     #[must_use]
     pub fn cpu_time(&self) -> Duration {
-        self.cpu_end.unwrap_or_default().saturating_sub(self.cpu_start)
+        self.cpu_end
+            .unwrap_or_default()
+            .saturating_sub(self.cpu_start)
     }
 
     /// How long it is until it is to be looked at again; `None`: nothing about it will change.
@@ -172,7 +172,10 @@ impl Registry {
         // Parents first, so that children of a target are targets. tgids wrap, start times do not.
         found.sort_by_key(|(tgid, stat)| (stat.start_ticks, tgid.0));
         for (tgid, stat) in found {
-            let id = ProcessId { tgid, epoch: now_ns };
+            let id = ProcessId {
+                tgid,
+                epoch: now_ns,
+            };
             let Some(epoch) = self.maps.add_process(id) else {
                 continue;
             };
@@ -231,7 +234,10 @@ impl Registry {
     /// When the kernel's maps cannot be written.
     pub fn on_event(&mut self, event: &LifecycleEvent) -> Result<(), LoadError> {
         let tgid = Tgid(event.tgid);
-        let id = ProcessId { tgid, epoch: event.epoch };
+        let id = ProcessId {
+            tgid,
+            epoch: event.epoch,
+        };
         let parent = ProcessId {
             tgid: Tgid(event.parent_tgid),
             epoch: event.parent_epoch,
@@ -353,7 +359,11 @@ impl Registry {
             id,
             parent: Some(parent.id),
             is_fork: true,
-            choice: if is_target { Choice::Yes } else { parent.choice },
+            choice: if is_target {
+                Choice::Yes
+            } else {
+                parent.choice
+            },
             was_running: parent.was_running || matches!(parent.kind, Kind::Python(_)),
             has_ended: false,
             counts: ProcessCounts::ZERO,
@@ -494,9 +504,10 @@ impl Registry {
             }
             process.choice = Choice::Yes;
             self.look(id)?;
-            let children = self.processes.values().filter(|child| {
-                child.parent == Some(id) && child.choice != Choice::Yes
-            });
+            let children = self
+                .processes
+                .values()
+                .filter(|child| child.parent == Some(id) && child.choice != Choice::Yes);
             todo.extend(children.map(|child| child.id));
         }
         Ok(())

@@ -18,7 +18,7 @@ pub enum ProcfsError {
     },
     /// A right is missing.
     #[error(
-        "cannot read {what} of process {tgid}: permission denied; run as root or with CAP_SYS_PTRACE"
+        "cannot read {what} of process {tgid}: permission denied; CAP_SYS_PTRACE is needed (root has it), and a security module may deny it even so"
     )]
     Denied {
         /// The process.

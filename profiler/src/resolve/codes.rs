@@ -3,9 +3,13 @@
 //! Addresses of code objects are used again as soon as one dies. So in each batch of samples
 //! every code object that occurs in it is read (the first time) or compared with what was read;
 //! one that changed since the last batch is `<code replaced>` in this one and read anew in the
-//! next.
+//! next. So that code which ran once and died, as modules do, is forgotten before its address
+//! runs again as other code, some of those that do not occur are compared too, in turn.
 
-use std::collections::HashSet;
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::Arc,
+};
 
 use hashbrown::HashMap;
 
@@ -32,7 +36,7 @@ pub struct Target<'a> {
 /// One proved code object.
 #[derive(Clone, Debug)]
 struct Known {
-    code: std::sync::Arc<Code>,
+    code: Arc<Code>,
     function: FunctionId,
     /// The batch that proved it last.
     batch: u64,
@@ -56,17 +60,23 @@ pub struct Codes {
     /// of them last.
     stacks: HashMap<Box<[u8]>, (StackId, u64)>,
     batch: u64,
+    /// Addresses of `known`, in the order in which they are to be compared.
+    turn: VecDeque<u64>,
     scratch: Vec<FrameId>,
 }
 
+/// Code objects that do not occur in a batch and are compared all the same.
+const TURN: usize = 32;
+
 impl Codes {
-    /// Prepares for the stacks of one batch: reads what is new and proves what is known.
+    /// Prepares for the stacks of one batch: reads what is new and proves what is known. Returns
+    /// whether there was anything new: then more may come soon.
     pub fn prepare<'a>(
         &mut self,
         target: &Target<'_>,
         symbols: &mut SymbolTable,
         stacks: impl Iterator<Item = Words<'a>>,
-    ) {
+    ) -> bool {
         self.batch += 1;
         self.unknown.clear();
         let mut new = HashSet::new();
@@ -91,11 +101,33 @@ impl Codes {
                 }
             }
         }
-        self.prove(target, &seen);
+        let n_seen = seen.len();
+        self.take_turn(&mut seen);
+        self.prove(target, &seen, n_seen);
+        let has_new = !new.is_empty();
         self.read(target, symbols, new.into_iter().collect());
+        has_new
     }
 
-    fn prove(&mut self, target: &Target<'_>, addresses: &[u64]) {
+    /// Adds the next of those that do not occur in the batch.
+    fn take_turn(&mut self, addresses: &mut Vec<u64>) {
+        for _ in 0..TURN.min(self.turn.len()) {
+            let Some(address) = self.turn.pop_front() else {
+                break;
+            };
+            let Some(known) = self.known.get_mut(&address) else {
+                continue;
+            };
+            self.turn.push_back(address);
+            if known.batch != self.batch {
+                known.batch = self.batch;
+                addresses.push(address);
+            }
+        }
+    }
+
+    /// Compares; the first `n_seen` addresses occur in the batch.
+    fn prove(&mut self, target: &Target<'_>, addresses: &[u64], n_seen: usize) {
         if target.skip {
             return;
         }
@@ -115,13 +147,17 @@ impl Codes {
         self.stacks.clear();
         for address in replaced {
             self.known.remove(&address);
-            self.unknown.insert(address, Unknown::Replaced);
+            if addresses[..n_seen].contains(&address) {
+                self.unknown.insert(address, Unknown::Replaced);
+            }
         }
     }
 
     fn read(&mut self, target: &Target<'_>, symbols: &mut SymbolTable, addresses: Vec<u64>) {
         if target.skip {
-            let unreadable = addresses.into_iter().map(|address| (address, Unknown::Unreadable));
+            let unreadable = addresses
+                .into_iter()
+                .map(|address| (address, Unknown::Unreadable));
             self.unknown.extend(unreadable);
             return;
         }
@@ -136,7 +172,15 @@ impl Codes {
                     });
                     let code = code.into();
                     let batch = self.batch;
-                    self.known.insert(address, Known { code, function, batch });
+                    self.known.insert(
+                        address,
+                        Known {
+                            code,
+                            function,
+                            batch,
+                        },
+                    );
+                    self.turn.push_back(address);
                 }
                 Err(error) => {
                     self.unknown.insert(address, error.into());

@@ -52,7 +52,12 @@ impl Phases {
 
     /// A sample that has no stack. What can be said of it, or of earlier ones, goes to `out`.
     pub fn bare(&mut self, sample: Bare, out: &mut Vec<(Bare, Outcome)>) {
-        let Bare { status, is_main, is_exiting, .. } = sample;
+        let Bare {
+            status,
+            is_main,
+            is_exiting,
+            ..
+        } = sample;
         if status == Status::Refused {
             out.push((sample, Outcome::Lost(LostReason::Walk(status))));
         } else if status == Status::Undecided || is_main && self.seen_stack && may_be_end(status) {
@@ -197,7 +202,14 @@ mod tests {
         for time_ns in 0..MAX_HELD as u64 + 5 {
             let status = Status::NoTstate;
             let (tid, is_main) = (Tid(1), true);
-            let bare = Bare { time_ns, tid, cpu: 0, status, is_main, is_exiting: false };
+            let bare = Bare {
+                time_ns,
+                tid,
+                cpu: 0,
+                status,
+                is_main,
+                is_exiting: false,
+            };
             phases.bare(bare, &mut out);
         }
         assert_eq!(out.len(), MAX_HELD);

@@ -86,15 +86,30 @@ impl Session {
         })?;
         let reader = {
             let (queue, shared) = (queue.clone(), shared.clone());
-            spawn("reader", move || reader::run(kernel, rings, &queue, &shared))?
+            spawn("reader", move || {
+                reader::run(kernel, rings, &queue, &shared)
+            })?
         };
-        Ok(Self { shared, queue, reader, worker, meta, started })
+        Ok(Self {
+            shared,
+            queue,
+            reader,
+            worker,
+            meta,
+            started,
+        })
     }
 
     /// How far it is. Cheap.
     #[must_use]
     pub fn progress(&self) -> Progress {
-        let Shared { samples, lost, processes, matched, .. } = &*self.shared;
+        let Shared {
+            samples,
+            lost,
+            processes,
+            matched,
+            ..
+        } = &*self.shared;
         Progress {
             samples: samples.load(Ordering::Relaxed),
             lost: lost.load(Ordering::Relaxed),
@@ -121,18 +136,30 @@ impl Session {
     /// more is looked up: what is not known by then is `<unreadable>`.
     #[must_use]
     pub fn stop(self, skip: &AtomicBool) -> Profile {
-        let Self { shared, queue, reader, worker, mut meta, started } = self;
+        let Self {
+            shared,
+            queue,
+            reader,
+            worker,
+            mut meta,
+            started,
+        } = self;
         shared.stop.store(true, Ordering::Release);
         meta.duration = started.elapsed();
         drop(queue);
         while !(reader.is_finished() && worker.is_finished()) {
-            shared.skip.store(skip.load(Ordering::Relaxed), Ordering::Relaxed);
+            shared
+                .skip
+                .store(skip.load(Ordering::Relaxed), Ordering::Relaxed);
             thread::sleep(Duration::from_millis(1));
         }
         match worker.join() {
             Ok(worker) => worker.finish(meta),
             // The worker's panic was printed; there is nothing of it to show.
-            Err(_) => Profile { meta, ..Profile::default() },
+            Err(_) => Profile {
+                meta,
+                ..Profile::default()
+            },
         }
     }
 }

@@ -22,9 +22,10 @@ use crate::{
     model::{ProcessId, Tgid},
 };
 
-/// Samples wait this long in the ring at most, or a fifth of it while they come fast.
+/// Samples wait this long in the ring at most, or a tenth of it while they come fast, or while
+/// code is met that was not met before: in a program that starts, it may not live for long.
 const DRAIN: Duration = Duration::from_millis(50);
-const DRAIN_FAST: Duration = Duration::from_millis(10);
+const DRAIN_FAST: Duration = Duration::from_millis(5);
 /// From this many bytes a drain on, samples come fast.
 const FAST_BYTES: usize = 256 * 1024;
 /// Bytes that wait for the worker at most; what comes then is dropped and counted.
@@ -48,6 +49,8 @@ pub(super) struct Shared {
     pub(super) stop: AtomicBool,
     /// The worker is to look nothing more up.
     pub(super) skip: AtomicBool,
+    /// The worker has met new code.
+    pub(super) hurry: AtomicBool,
     /// Bytes on their way to the worker.
     pub(super) queued_bytes: AtomicUsize,
     /// For the progress line.
@@ -83,7 +86,8 @@ pub(super) fn run(
         let mut batch = Batch::default();
         if stop || Instant::now() >= next {
             take_samples(&mut rings, &mut batch, shared);
-            let is_fast = batch.samples.len() >= FAST_BYTES;
+            let is_fast =
+                batch.samples.len() >= FAST_BYTES || shared.hurry.swap(false, Ordering::Relaxed);
             interval = if is_fast { DRAIN_FAST } else { DRAIN };
             next = Instant::now() + interval;
         }
@@ -123,7 +127,9 @@ fn take_samples(rings: &mut Rings, batch: &mut Batch, shared: &Shared) {
         }
     }
     shared.samples.fetch_add(n_samples, Ordering::Relaxed);
-    shared.queued_bytes.fetch_add(bytes.len(), Ordering::Relaxed);
+    shared
+        .queued_bytes
+        .fetch_add(bytes.len(), Ordering::Relaxed);
     batch.samples = bytes.freeze();
 }
 

@@ -138,7 +138,9 @@ impl Worker {
             };
             let stacks = samples.iter().filter(|sample| has_frames(sample));
             let words = stacks.map(|sample| sample.words);
-            state.codes.prepare(&target, self.builder.symbols(), words);
+            if state.codes.prepare(&target, self.builder.symbols(), words) {
+                self.shared.hurry.store(true, Ordering::Relaxed);
+            }
         }
         for sample in samples {
             self.sample(id, &mut state, sample);
@@ -233,7 +235,11 @@ impl Worker {
                 .filter(|process| process.interpreter_name().is_some())
         };
         let matched = pythons().filter(|process| process.is_chosen_python());
-        let Shared { processes, matched: n_matched, .. } = &*self.shared;
+        let Shared {
+            processes,
+            matched: n_matched,
+            ..
+        } = &*self.shared;
         n_matched.store(matched.count(), Ordering::Relaxed);
         processes.store(pythons().count(), Ordering::Relaxed);
     }
@@ -242,7 +248,10 @@ impl Worker {
     pub(super) fn finish(mut self, mut meta: Meta) -> Profile {
         self.registry.finish();
         for (id, mut state) in std::mem::take(&mut self.states) {
-            let has_ended = self.registry.process(id).is_some_and(|process| process.has_ended);
+            let has_ended = self
+                .registry
+                .process(id)
+                .is_some_and(|process| process.has_ended);
             state.phases.end(has_ended, &mut self.outcomes);
             self.settle(id, &mut state);
             self.states.insert(id, state);
@@ -257,7 +266,11 @@ impl Worker {
         for process in &chosen {
             accounting.captured += process.counts.captured;
             accounting.expected += process.cpu_time().as_secs_f64() * f64::from(meta.rate_hz);
-            let lost = self.states.get(&process.id).into_iter().flat_map(|state| &state.lost);
+            let lost = self
+                .states
+                .get(&process.id)
+                .into_iter()
+                .flat_map(|state| &state.lost);
             let ring_full = (&LostReason::RingFull, &process.counts.ring_full);
             for (&reason, &n) in lost.chain([ring_full].into_iter().filter(|(_, n)| **n > 0)) {
                 *accounting.lost.entry(reason).or_default() += n;

@@ -28,19 +28,44 @@ const INSTALL: &[&str] = &[
 /// Installs packages, and says why before. Brings apt's lists up to date first, once.
 ///
 /// # Errors
-/// When apt-get fails, and when there is no apt-get, no way to be root or no consent; then the
-/// commands have been printed.
+/// When apt-get fails, and when there is no apt-get, no way to be root or no consent. The caller
+/// then prints the commands: see [`by_hand`].
 pub(super) fn install(setup: &Setup, packages: &[&str], why: &str) -> Result<()> {
     let names = packages.join(" ");
-    if let Err(error) = may_install(setup, &names, why) {
-        print_commands(&names);
-        return Err(error);
-    }
+    may_install(setup, &names, why)?;
     update(setup)?;
     step(&format!("apt-get install {names}"), why, || {
         run(apt_get(setup)?.args(INSTALL).args(packages))
             .with_context(|| format!("apt-get cannot install {names}: see its words above"))
     })
+}
+
+/// [`install`], and the commands to do it by hand when it cannot be done.
+///
+/// # Errors
+/// As [`install`].
+pub(super) fn install_or_print(setup: &Setup, packages: &[&str], why: &str) -> Result<()> {
+    install(setup, packages, why).inspect_err(|_| {
+        say("to do it by hand, as root:");
+        eprint!("{}", by_hand(packages));
+    })
+}
+
+/// The commands that install packages, as lines to copy.
+pub(super) fn by_hand(packages: &[&str]) -> String {
+    let sudo = sudo();
+    let names = packages.join(" ");
+    format!("  {sudo}apt-get update\n  {sudo}apt-get install --no-install-recommends {names}\n")
+}
+
+/// What stands before a command that needs root: nothing where this is root already, or where
+/// only root's own shell will do.
+pub(super) fn sudo() -> &'static str {
+    if matches!(Root::detect(), Root::Sudo(_)) {
+        "sudo "
+    } else {
+        ""
+    }
 }
 
 /// Whether all of these packages are installed.
@@ -60,7 +85,8 @@ pub(super) fn has_candidate(setup: &Setup, package: &str) -> Result<bool> {
     if which("apt-cache").is_none() {
         return Ok(false);
     }
-    if setup.root == Root::Already {
+    let may = setup.root == Root::Already || setup.yes && setup.root != Root::Never;
+    if may {
         update(setup)?;
     }
     let policy = output(
@@ -95,17 +121,6 @@ fn may_install(setup: &Setup, names: &str, why: &str) -> Result<()> {
         bail!("{names} not installed: you said no");
     }
     Ok(())
-}
-
-fn print_commands(names: &str) {
-    let sudo = if rustix::process::geteuid().is_root() {
-        ""
-    } else {
-        "sudo "
-    };
-    say("to do it by hand:");
-    eprintln!("  {sudo}apt-get update");
-    eprintln!("  {sudo}apt-get install --no-install-recommends {names}");
 }
 
 fn update(setup: &Setup) -> Result<()> {

@@ -47,7 +47,7 @@ pub(super) fn set_up(setup: &Setup) -> Result<Toolchain> {
 
 /// The commands for a person, for a machine where set-up may not install.
 pub(super) fn print_commands() {
-    say("the eBPF tool chain is missing; to bring it by hand:");
+    say("the eBPF tool chain is missing; to bring it by hand, as root where apt-get is called:");
     if which("apt-get").is_none() {
         eprintln!(
             "  rustup toolchain install nightly --profile minimal --component rust-src\n  \
@@ -57,18 +57,12 @@ pub(super) fn print_commands() {
         );
         return;
     }
-    let sudo = if rustix::process::geteuid().is_root() {
-        ""
-    } else {
-        "sudo "
-    };
+    let sudo = apt::sudo();
+    eprint!("{}", apt::by_hand(&RUSTC_WEB));
     eprintln!(
-        "  {sudo}apt-get update\n  \
-         {sudo}apt-get install --no-install-recommends {}\n  \
-         LLVM=$(/usr/bin/rustc -vV | sed -n 's/^LLVM version: \\([0-9]*\\).*/\\1/p')\n  \
+        "  LLVM=$(/usr/bin/rustc -vV | sed -n 's/^LLVM version: \\([0-9]*\\).*/\\1/p')\n  \
          {sudo}apt-get install --no-install-recommends llvm-$LLVM-dev libpolly-$LLVM-dev libzstd-dev g++\n  \
-         cargo xtask setup    # builds bpf-linker",
-        RUSTC_WEB.join(" ")
+         cargo xtask setup    # builds bpf-linker"
     );
 }
 

@@ -96,7 +96,7 @@ impl Setup {
         // A loop of requests takes its place.
         if which("wrk").is_none()
             && let Err(error) =
-                apt::install(self, &["wrk"], "puts load on web servers in the tests")
+                apt::install_or_print(self, &["wrk"], "puts load on web servers in the tests")
         {
             inventory.misses("wrk".into(), false, &error);
         }

@@ -94,7 +94,7 @@ fn base(setup: &Setup) -> Result<PathBuf> {
     }
     let python = PathBuf::from("/usr/bin/python3");
     if !has_venv(&python) {
-        apt::install(
+        apt::install_or_print(
             setup,
             &["python3-venv"],
             "makes the virtual environment of the tests",

@@ -1,24 +1,40 @@
 //! `co_lnotab` of CPython 3.6 to 3.9: pairs of an unsigned address step in bytes and a signed
 //! line step (Objects/lnotab_notes.txt).
 
-/// The line at a code unit, as `dis.findlinestarts` has it.
-pub(super) fn line_of(table: &[u8], first_line: u32, unit: u64) -> i64 {
-    let target = unit.saturating_mul(2);
-    let mut address = 0_u64;
-    let mut line = i64::from(first_line);
-    for &[address_step, line_step] in table.as_chunks().0 {
-        address += u64::from(address_step);
-        if address > target {
-            break;
-        }
-        line += i64::from(line_step.cast_signed());
+use super::{LineRange, State};
+
+/// The next range, as `dis.findlinestarts` has it. The last one has no end: lnotab does not know
+/// how long the code is.
+pub(super) fn next(state: &mut State<'_>) -> Option<LineRange> {
+    if state.end == u64::MAX {
+        return None;
     }
-    line
+    let line = state.line();
+    match state.pair() {
+        Some((step, line_step)) => {
+            state.end += step;
+            state.line += i64::from(line_step);
+            // A code unit is where its first byte is.
+            Some(LineRange {
+                end: state.end.div_ceil(2),
+                line,
+            })
+        }
+        None => {
+            state.end = u64::MAX;
+            Some(LineRange {
+                end: u64::MAX,
+                line,
+            })
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::num::NonZeroU32;
+
+    use super::super::{LineTableKind, line_of};
 
     /// The example of Objects/lnotab_notes.txt: byte code offsets 0, 6, 50, 350, 361 have the
     /// lines 1, 2, 7, 207, 208.
@@ -38,17 +54,27 @@ mod tests {
             (362, 208),
         ];
         for (address, line) in cases {
-            assert_eq!(line_of(NOTES, 0, address / 2), line, "at byte {address}");
+            assert_eq!(
+                line_of(LineTableKind::Lnotab, NOTES, 0, address / 2),
+                NonZeroU32::new(line),
+                "at byte {address}"
+            );
         }
     }
 
     #[test]
     fn lines_go_back_too() {
-        assert_eq!(line_of(&[2, 0xfe], 10, 1), 8);
+        assert_eq!(
+            line_of(LineTableKind::Lnotab, &[2, 0xfe], 10, 1),
+            NonZeroU32::new(8)
+        );
     }
 
     #[test]
     fn half_a_pair_is_ignored() {
-        assert_eq!(line_of(&[0, 3, 0], 10, 5), 13);
+        assert_eq!(
+            line_of(LineTableKind::Lnotab, &[0, 3, 0], 10, 5),
+            NonZeroU32::new(13)
+        );
     }
 }

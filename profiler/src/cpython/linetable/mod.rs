@@ -7,7 +7,7 @@ mod lnotab;
 mod pep626;
 mod pep657;
 
-use std::num::NonZeroU32;
+use std::{iter, num::NonZeroU32};
 
 /// The format of a line table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,6 +20,34 @@ pub enum LineTableKind {
     Pep657,
 }
 
+/// Instructions one behind the other that have the same line, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LineRange {
+    /// The code unit behind the last; each range begins where the one before it ends.
+    pub end: u64,
+    /// The line; `None` where the table says that there is none.
+    pub line: Option<NonZeroU32>,
+}
+
+/// The ranges of a table, from code unit 0; they end where the table does or is malformed. Some
+/// are empty, and neighbours can have the same line.
+pub fn ranges(
+    kind: LineTableKind,
+    table: &[u8],
+    first_line: u32,
+) -> impl Iterator<Item = LineRange> {
+    let mut state = State {
+        rest: table,
+        end: 0,
+        line: first_line.into(),
+    };
+    iter::from_fn(move || match kind {
+        LineTableKind::Lnotab => lnotab::next(&mut state),
+        LineTableKind::Pep626 => pep626::next(&mut state),
+        LineTableKind::Pep657 => pep657::next(&mut state),
+    })
+}
+
 /// The line of the instruction at `unit`, an offset in code units of 2 bytes; `None` where the
 /// table says that there is none, where it ends before, or where it is malformed. A frame that
 /// has not begun (`unit` below 0) is at the first line.
@@ -29,15 +57,37 @@ pub fn line_of(
     first_line: u32,
     unit: i64,
 ) -> Option<NonZeroU32> {
-    let line = match u64::try_from(unit) {
-        Err(_) => i64::from(first_line),
-        Ok(unit) => match kind {
-            LineTableKind::Lnotab => lnotab::line_of(table, first_line, unit),
-            LineTableKind::Pep626 => pep626::line_of(table, first_line, unit)?,
-            LineTableKind::Pep657 => pep657::line_of(table, first_line, unit)?,
-        },
-    };
-    u32::try_from(line).ok().and_then(NonZeroU32::new)
+    match u64::try_from(unit) {
+        Ok(unit) => {
+            ranges(kind, table, first_line)
+                .find(|range| unit < range.end)?
+                .line
+        }
+        Err(_) => NonZeroU32::new(first_line),
+    }
+}
+
+/// A decoder's place in a table.
+struct State<'a> {
+    /// What was not decoded yet.
+    rest: &'a [u8],
+    /// Where the last range ended, in the table's own unit.
+    end: u64,
+    /// The running line. A table is shorter than 2^32 bytes and a step than 2^31 lines, so this
+    /// does not overflow.
+    line: i64,
+}
+
+impl State<'_> {
+    fn pair(&mut self) -> Option<(u64, i8)> {
+        let ([step, line_step], rest) = self.rest.split_first_chunk()?;
+        self.rest = rest;
+        Some((u64::from(*step), line_step.cast_signed()))
+    }
+
+    fn line(&self) -> Option<NonZeroU32> {
+        u32::try_from(self.line).ok().and_then(NonZeroU32::new)
+    }
 }
 
 #[cfg(test)]

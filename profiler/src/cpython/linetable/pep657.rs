@@ -1,30 +1,33 @@
 //! `co_linetable` of CPython 3.11 and later: entries of a first byte with bit 7 set and data
 //! bytes without it (Objects/locations.md, before 3.13 locations.md in Objects).
 
-/// The line at a code unit, as `co_lines()` has it.
-pub(super) fn line_of(table: &[u8], first_line: u32, unit: u64) -> Option<i64> {
-    let mut end = 0_u64;
-    let mut line = i64::from(first_line);
-    let mut rest = table;
-    while let Some((&first, tail)) = rest.split_first() {
-        if first & 0x80 == 0 {
-            return None;
-        }
-        // An entry ends where the next one begins, as CPython's own advance() has it.
-        let length = tail
-            .iter()
-            .position(|byte| byte & 0x80 != 0)
-            .unwrap_or(tail.len());
-        let (data, next) = tail.split_at(length);
-        let code = first >> 3 & 0xf;
-        line = line.checked_add(line_step(code, data)?)?;
-        end += u64::from(first & 7) + 1;
-        if unit < end {
-            return (code != NO_LOCATION).then_some(line);
-        }
-        rest = next;
+use super::{LineRange, State};
+
+/// The next range, as `co_lines()` has it.
+pub(super) fn next(state: &mut State<'_>) -> Option<LineRange> {
+    let (&first, tail) = state.rest.split_first()?;
+    if first & 0x80 == 0 {
+        return None;
     }
-    None
+    // An entry ends where the next one begins, as CPython's own advance() has it.
+    let length = tail
+        .iter()
+        .position(|byte| byte & 0x80 != 0)
+        .unwrap_or(tail.len());
+    let (data, rest) = tail.split_at(length);
+    let code = first >> 3 & 0xf;
+    state.rest = rest;
+    state.line += line_step(code, data)?;
+    state.end += u64::from(first & 7) + 1;
+    let line = if code == NO_LOCATION {
+        None
+    } else {
+        state.line()
+    };
+    Some(LineRange {
+        end: state.end,
+        line,
+    })
 }
 
 const ONE_LINE_FIRST: u8 = 10;
@@ -63,7 +66,16 @@ fn signed_varint(data: &[u8]) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::num::NonZeroU32;
+
+    use super::{
+        super::{LineTableKind, line_of},
+        *,
+    };
+
+    fn line(table: &[u8], first_line: u32, unit: i64) -> Option<u32> {
+        line_of(LineTableKind::Pep657, table, first_line, unit).map(NonZeroU32::get)
+    }
 
     const fn entry(code: u8, units: u8) -> u8 {
         0x80 | code << 3 | (units - 1)
@@ -90,7 +102,7 @@ mod tests {
             1,
             2, // long, 8 + 64 = 72, halved: 36 more
         ];
-        let lines: Vec<_> = (0..15).map(|unit| line_of(&table, 10, unit)).collect();
+        let lines: Vec<_> = (0..15).map(|unit| line(&table, 10, unit)).collect();
         let mut expected = vec![Some(10), Some(12), Some(12), None, Some(12), Some(9)];
         expected.extend([Some(45); 8]);
         expected.push(None);
@@ -99,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_table_that_does_not_begin_with_an_entry_has_no_lines() {
-        assert_eq!(line_of(&[0x12, entry(0, 8), 0], 10, 0), None);
+        assert_eq!(line(&[0x12, entry(0, 8), 0], 10, 0), None);
     }
 
     #[test]

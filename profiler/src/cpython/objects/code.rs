@@ -440,3 +440,6 @@ fn bytes_end(layout: &Layout, start: &[u8]) -> Option<usize> {
         .filter(|&length| length <= MAX_LINE_TABLE_BYTES)?;
     Some(layout.bytes_sval + length)
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,9 +28,6 @@ impl Type {
     }
 }
 
-/// Type addresses that may be asked about in one batch; a healthy process has three.
-const MAX_UNKNOWN: usize = 64;
-
 /// Proved types; more than three only where a process holds several interpreters.
 const MAX_KNOWN: usize = 32;
 
@@ -58,7 +55,6 @@ impl Types {
     ) {
         let unknown: HashSet<u64> = addresses
             .filter(|&address| self.known.iter().all(|&(known, _)| known != address))
-            .take(MAX_UNKNOWN)
             .collect();
         if unknown.is_empty() {
             return;
