@@ -96,7 +96,7 @@ fn run(arguments: &Arguments, trials: Vec<Trial>) -> ExitCode {
 )]
 fn tell_missing(missing: &[Missing], left_out: &[String]) {
     for name in left_out {
-        println!("left out, what it needs is not here: {name}");
+        println!("left out: {name}");
     }
     for Missing {
         name,
