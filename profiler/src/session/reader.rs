@@ -42,6 +42,12 @@ pub(super) struct Batch {
     pub(super) dropped: HashMap<ProcessId, u64>,
 }
 
+impl Batch {
+    fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.samples.is_empty() && self.dropped.is_empty()
+    }
+}
+
 /// What the threads of a session know of each other.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
@@ -94,8 +100,7 @@ pub(super) fn run(
         while let Some(record) = rings.events.next() {
             batch.events.extend(decode::event(&record));
         }
-        let is_empty = batch.events.is_empty() && batch.samples.is_empty();
-        if !is_empty && queue.send(Message::Batch(batch)).is_err() {
+        if !batch.is_empty() && queue.send(Message::Batch(batch)).is_err() {
             return; // the worker is gone
         }
         if stop {
