@@ -78,10 +78,7 @@ impl Session {
         let (queue, messages) = channel();
         let mut worker = Worker::new(registry, config.keep_samples, shared.clone());
         let worker = spawn("worker", move || {
-            if let Err(error) = worker.run(&messages) {
-                // Sampling goes on; what the kernel refused stays undecided, and is counted.
-                eprintln!("profiler: warning: {error}");
-            }
+            worker.run(&messages);
             worker
         })?;
         let reader = {

@@ -57,6 +57,7 @@ pub(super) struct Worker {
     shared: Arc<Shared>,
     next_progress: Instant,
     outcomes: Vec<(Bare, Outcome)>,
+    has_warned: bool,
 }
 
 impl Worker {
@@ -68,35 +69,44 @@ impl Worker {
             shared,
             next_progress: Instant::now(),
             outcomes: Vec::new(),
+            has_warned: false,
         }
     }
 
-    /// Works until the queue is closed.
-    ///
-    /// # Errors
-    /// When the kernel's maps cannot be written; what was collected is kept.
-    pub(super) fn run(&mut self, queue: &Receiver<Message>) -> Result<(), LoadError> {
+    /// Works until the queue is closed. What the kernel's maps do not take (a full table, say)
+    /// costs the process that it is about, not the recording: that one stays undecided.
+    pub(super) fn run(&mut self, queue: &Receiver<Message>) {
         loop {
             let now = Instant::now();
-            self.registry.look_again(now)?;
+            let looked = self.registry.look_again(now);
+            self.warn_once(looked);
             self.count_progress(now);
             let due = self.registry.next_due();
             let wait = due.map_or(IDLE, |due| due.saturating_duration_since(now).min(IDLE));
             match queue.recv_timeout(wait) {
-                Ok(Message::Batch(batch)) => self.batch(&batch)?,
+                Ok(Message::Batch(batch)) => self.batch(&batch),
                 Ok(Message::Choose(tgid, answer)) => {
                     // Who asked may have left.
                     let _ = answer.send(self.registry.choose(tgid));
                 }
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Err(RecvTimeoutError::Disconnected) => return,
             }
         }
     }
 
-    fn batch(&mut self, batch: &Batch) -> Result<(), LoadError> {
+    fn warn_once(&mut self, result: Result<(), LoadError>) {
+        if let Err(error) = result
+            && !std::mem::replace(&mut self.has_warned, true)
+        {
+            eprintln!("profiler: warning: {error}");
+        }
+    }
+
+    fn batch(&mut self, batch: &Batch) {
         for event in &batch.events {
-            self.registry.on_event(event)?;
+            let followed = self.registry.on_event(event);
+            self.warn_once(followed);
         }
         for (&process, &n) in &batch.dropped {
             self.lose(process, LostReason::QueueFull, n);
@@ -107,14 +117,14 @@ impl Worker {
         }
         for (id, samples) in by_process {
             if id.epoch != 0 && self.registry.process(id).is_none() {
-                self.registry.adopt(id)?;
+                let adopted = self.registry.adopt(id);
+                self.warn_once(adopted);
             }
             self.samples(id, &samples);
         }
         self.shared
             .queued_bytes
             .fetch_sub(batch.samples.len(), Ordering::Relaxed);
-        Ok(())
     }
 
     /// The samples of one process.
