@@ -133,8 +133,7 @@ impl Worker {
             return;
         };
         if process.is_out() {
-            self.states.remove(&id);
-            return;
+            return self.pass_over(id, samples.len());
         }
         let mut state = match self.states.remove(&id) {
             Some(state) => state,
@@ -155,6 +154,18 @@ impl Worker {
         for sample in samples {
             self.sample(id, &mut state, sample);
         }
+        self.states.insert(id, state);
+    }
+
+    /// Samples that were on their way when their process turned out to be no target, or no
+    /// Python. It may become one yet, and then they were captured: they are lost.
+    fn pass_over(&mut self, id: ProcessId, n: usize) {
+        let mut state = self.states.remove(&id).unwrap_or_default();
+        state.codes = Codes::default();
+        state.phases.end(false, &mut self.outcomes);
+        self.settle(id, &mut state);
+        let reason = LostReason::Walk(Status::Undecided);
+        *state.lost.entry(reason).or_default() += n as u64;
         self.states.insert(id, state);
     }
 
