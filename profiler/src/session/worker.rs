@@ -143,7 +143,8 @@ impl Worker {
             let target = Target {
                 memory: &ProcessMemory::new(id.tgid),
                 layout: &interpreter.layout,
-                skip: self.shared.skip.load(Ordering::Relaxed),
+                // What has ended has no memory; after an exec it is another program's.
+                skip: process.has_ended || self.shared.skip.load(Ordering::Relaxed),
             };
             let stacks = samples.iter().filter(|sample| has_frames(sample));
             let words = stacks.map(|sample| sample.words);
