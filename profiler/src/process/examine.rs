@@ -100,11 +100,11 @@ impl Files {
             Ok(Some(found)) => found,
             Ok(None) => return Ok(Look::Nothing),
             // A file that is a broken ELF says nothing about its process.
-            Err(FindError::File { .. }) => return Ok(Look::Nothing),
+            Err(FindError::File { source, .. }) if !source.is_python() => return Ok(Look::Nothing),
             // A process that ends or execs at this moment, or one that may not be looked at.
             Err(FindError::Process(error)) if error.is_gone() => return Ok(Look::Gone),
             Err(FindError::Process(_)) => return Ok(Look::Nothing),
-            Err(error @ FindError::NotLoaded { .. }) => {
+            Err(error @ (FindError::File { .. } | FindError::NotLoaded { .. })) => {
                 let name = "CPython".to_owned();
                 let reason = error.to_string();
                 return Ok(Look::Refused(Refused { name, reason }));
