@@ -31,6 +31,8 @@ const LOOKS_MS: &[u64] = &[
     1, 1, 2, 2, 4, 5, 10, 25, 50, 100, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000,
 ];
 const N_QUICK_LOOKS: usize = 10;
+/// Looks after which a Python is refused whose thread pointers lead to no tstate.
+const N_CALIBRATIONS: usize = 5;
 
 /// What a process is.
 #[derive(Clone, Debug)]
@@ -404,6 +406,7 @@ impl Registry {
             self.arm(id);
             return self.tell(id);
         }
+        let looks = process.looks;
         let mut paths = process.paths;
         let mut kind = process.kind.clone();
         if matches!(kind, Kind::Unknown | Kind::NotPython) {
@@ -415,7 +418,7 @@ impl Registry {
             };
         }
         if let Kind::Starting(located) = &kind {
-            match self.files.slots(id.tgid, located) {
+            match self.files.slots(id.tgid, located, looks < N_CALIBRATIONS) {
                 Ready::NotYet => {}
                 Ready::Yes(slots) => {
                     let layout = &located.interpreter.layout;
@@ -428,7 +431,10 @@ impl Registry {
         let Some(process) = self.processes.get_mut(&id) else {
             return Ok(());
         };
-        process.looks += 1;
+        let is_found = matches!(process.kind, Kind::Unknown | Kind::NotPython)
+            && matches!(kind, Kind::Starting(_));
+        // What was just found is new again: a program may load its libpython late.
+        process.looks = if is_found { 0 } else { looks + 1 };
         if matches!(kind, Kind::Unknown) && (process.looks > N_QUICK_LOOKS || process.was_running) {
             kind = Kind::NotPython;
         }
