@@ -72,6 +72,8 @@ pub struct Process {
     pub counts: ProcessCounts,
     cpu_start: Duration,
     cpu_end: Option<Duration>,
+    /// The kernel passes over it: CPU time that it uses meanwhile is not to be sampled.
+    is_skipped: bool,
     paths: [TstatePath; MAX_PATHS],
     looks: usize,
     due: Option<Instant>,
@@ -332,6 +334,7 @@ impl Registry {
             counts: ProcessCounts::ZERO,
             cpu_start: Duration::ZERO,
             cpu_end: None,
+            is_skipped: false,
             paths: [TstatePath::ZERO; MAX_PATHS],
             looks: 0,
             due: None,
@@ -406,14 +409,18 @@ impl Registry {
             self.arm(id);
             return self.tell(id);
         }
-        let looks = process.looks;
+        let mut looks = process.looks;
         let mut paths = process.paths;
         let mut kind = process.kind.clone();
         if matches!(kind, Kind::Unknown | Kind::NotPython) {
             kind = match self.files.look(id.tgid, &mut self.maps)? {
                 Look::Nothing => kind,
                 Look::Gone => return Ok(()),
-                Look::Python(located) => Kind::Starting(located),
+                Look::Python(located) => {
+                    // A program may load its libpython late: that one is new all the same.
+                    looks = 0;
+                    Kind::Starting(located)
+                }
                 Look::Refused(refused) => Kind::Refused(refused),
             };
         }
@@ -431,10 +438,7 @@ impl Registry {
         let Some(process) = self.processes.get_mut(&id) else {
             return Ok(());
         };
-        let is_found = matches!(process.kind, Kind::Unknown | Kind::NotPython)
-            && matches!(kind, Kind::Starting(_));
-        // What was just found is new again: a program may load its libpython late.
-        process.looks = if is_found { 0 } else { looks + 1 };
+        process.looks = looks + 1;
         if matches!(kind, Kind::Unknown) && (process.looks > N_QUICK_LOOKS || process.was_running) {
             kind = Kind::NotPython;
         }
@@ -445,7 +449,7 @@ impl Registry {
 
     /// Tells the kernel what to do with the process.
     fn tell(&mut self, id: ProcessId) -> Result<(), LoadError> {
-        let Some(process) = self.processes.get(&id) else {
+        let Some(process) = self.processes.get_mut(&id) else {
             return Ok(());
         };
         let mut verdict = PyProcess::ZERO;
@@ -460,6 +464,11 @@ impl Registry {
             }
             Kind::Unknown | Kind::Starting(_) => return Ok(()),
         };
+        let was_skipped = process.is_skipped;
+        process.is_skipped = verdict.verdict == VERDICT_SKIP;
+        if was_skipped && !process.is_skipped && !process.has_ended {
+            process.cpu_start = procfs::cpu_time(id.tgid).unwrap_or_default();
+        }
         self.maps.set_verdict(id, &verdict)
     }
 
@@ -505,9 +514,6 @@ impl Registry {
             let Some(process) = self.processes.get_mut(&id) else {
                 continue;
             };
-            if process.choice == Choice::No && !process.has_ended {
-                process.cpu_start = procfs::cpu_time(id.tgid).unwrap_or_default();
-            }
             process.choice = Choice::Yes;
             self.look(id)?;
             let children = self
