@@ -34,6 +34,9 @@ const N_QUICK_LOOKS: usize = 10;
 /// Looks after which a Python is refused whose thread pointers lead to no tstate.
 const N_CALIBRATIONS: usize = 5;
 
+/// As many processes that have ended are remembered without need.
+const MANY_ENDED: usize = 1_024;
+
 /// What a process is.
 #[derive(Clone, Debug)]
 pub enum Kind {
@@ -148,6 +151,8 @@ pub struct Registry {
     processes: HashMap<ProcessId, Process>,
     current: HashMap<Tgid, ProcessId>,
     due: BinaryHeap<Reverse<(Instant, ProcessId)>>,
+    /// What has ended and was not looked through by [`Self::forget`] yet.
+    ended: Vec<ProcessId>,
 }
 
 impl Registry {
@@ -162,6 +167,7 @@ impl Registry {
             processes: HashMap::new(),
             current: HashMap::new(),
             due: BinaryHeap::new(),
+            ended: Vec::new(),
         }
     }
 
@@ -290,9 +296,46 @@ impl Registry {
         Ok(())
     }
 
-    /// Forgets a process that [`Process::is_out`] and has ended.
-    pub fn forget(&mut self, id: ProcessId) {
-        self.processes.remove(&id);
+    /// How many processes have ended since [`Self::forget`] had something to do.
+    #[must_use]
+    pub fn n_ended(&self) -> usize {
+        self.ended.len()
+    }
+
+    /// Forgets those of the first `n_ended` that will not be shown, once they are many: a host
+    /// may start some hundred a second. No more samples of them may come. Returns all of the first
+    /// `n_ended` that are done with, those that will be shown among them.
+    pub fn forget(&mut self, n_ended: usize) -> Vec<ProcessId> {
+        if n_ended < MANY_ENDED {
+            return Vec::new();
+        }
+        let now = Instant::now();
+        let mut done = Vec::new();
+        let mut forgotten = HashMap::new();
+        let first: Vec<ProcessId> = self.ended.drain(..n_ended.min(self.ended.len())).collect();
+        for id in first {
+            match self.processes.get(&id) {
+                // Its parent may still become a target, and it with it.
+                Some(process) if matches!(process.choice, Choice::Open(until) if now < until) => {
+                    self.ended.push(id);
+                    continue;
+                }
+                Some(process) if process.is_out() => {
+                    forgotten.insert(id, process.parent);
+                    self.processes.remove(&id);
+                }
+                _ => {}
+            }
+            done.push(id);
+        }
+        // Whoever descends from it still descends from its parent.
+        for process in self.processes.values_mut() {
+            while let Some(&parent) = process.parent.and_then(|parent| forgotten.get(&parent)) {
+                process.parent = parent;
+                process.is_fork = false;
+            }
+        }
+        done
     }
 
     /// Sampling has ended: takes the final counts and CPU times.
@@ -391,6 +434,7 @@ impl Registry {
             process.has_ended = true;
             process.counts = event.counts;
             process.cpu_end = Some(Duration::from_nanos(event.cpu_ns));
+            self.ended.push(id);
         }
     }
 

@@ -36,6 +36,9 @@ const MAX_QUEUED_BYTES: usize = 64 * 1024 * 1024;
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub(super) events: Vec<LifecycleEvent>,
+    /// The samples' ring was emptied, before the events': whatever an earlier batch tells the end
+    /// of, no sample of it comes after this one.
+    pub(super) has_all_samples: bool,
     /// Records, for [`decode::samples`].
     pub(super) samples: Bytes,
     /// Samples that found the queue full.
@@ -92,6 +95,7 @@ pub(super) fn run(
         let mut batch = Batch::default();
         if stop || Instant::now() >= next {
             take_samples(&mut rings, &mut batch, shared);
+            batch.has_all_samples = true;
             let is_fast =
                 batch.samples.len() >= FAST_BYTES || shared.hurry.swap(false, Ordering::Relaxed);
             interval = if is_fast { DRAIN_FAST } else { DRAIN };
@@ -114,7 +118,7 @@ fn take_samples(rings: &mut Rings, batch: &mut Batch, shared: &Shared) {
     let mut bytes = BytesMut::new();
     let mut n_samples = 0;
     let room = MAX_QUEUED_BYTES.saturating_sub(shared.queued_bytes.load(Ordering::Relaxed));
-    // Records that come while this loop runs are taken too, but not for ever.
+    // Records that come while this loop runs are taken too; the kernel is slower than it.
     while let Some(record) = rings.samples.next() {
         if !decode::is_whole(&record) {
             continue;

@@ -104,6 +104,7 @@ impl Worker {
     }
 
     fn batch(&mut self, batch: &Batch) {
+        let n_ended = self.registry.n_ended();
         for event in &batch.events {
             let followed = self.registry.on_event(event);
             self.warn_once(followed);
@@ -121,6 +122,15 @@ impl Worker {
                 self.warn_once(adopted);
             }
             self.samples(id, &samples);
+        }
+        if batch.has_all_samples {
+            for id in self.registry.forget(n_ended) {
+                if self.registry.process(id).is_none() {
+                    self.states.remove(&id);
+                } else if let Some(state) = self.states.get_mut(&id) {
+                    state.codes = Codes::default();
+                }
+            }
         }
         self.shared
             .queued_bytes
