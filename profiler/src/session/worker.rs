@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hashbrown::{HashMap, hash_map::Entry};
+use hashbrown::HashMap;
 use profiler_common::{
     sample::{FLAG_EXITING, FLAG_GIL_HELD, FLAG_GIL_KNOWN, SampleHeader},
     status::Status,
@@ -139,17 +139,15 @@ impl Worker {
 
     /// The samples of one process.
     fn samples(&mut self, id: ProcessId, samples: &[decode::Sample<'_>]) {
-        let Some(process) = self.registry.process(id) else {
-            return;
-        };
-        if process.is_out() {
-            return self.pass_over(id, samples.len());
+        match self.registry.process(id) {
+            None => return,
+            Some(process) if process.is_out() => return self.pass_over(id, samples.len()),
+            Some(_) => {}
         }
-        let mut state = match self.states.remove(&id) {
-            Some(state) => state,
-            None => self.new_state(process),
-        };
-        if let Kind::Python(interpreter) = &process.kind {
+        let mut state = self.take_state(id);
+        if let Some(process) = self.registry.process(id)
+            && let Kind::Python(interpreter) = &process.kind
+        {
             let target = Target {
                 memory: &ProcessMemory::new(id.tgid),
                 layout: &interpreter.layout,
@@ -171,13 +169,22 @@ impl Worker {
     /// Samples that were on their way when their process turned out to be no target, or no
     /// Python. It may become one yet, and then they were captured: they are lost.
     fn pass_over(&mut self, id: ProcessId, n: usize) {
-        let mut state = self.states.remove(&id).unwrap_or_default();
+        let mut state = self.take_state(id);
         state.codes = Codes::default();
         state.phases.end(false, &mut self.outcomes);
         self.settle(id, &mut state);
         let reason = LostReason::Walk(Status::Undecided);
         *state.lost.entry(reason).or_default() += n as u64;
         self.states.insert(id, state);
+    }
+
+    /// The state of a process, to be put back.
+    fn take_state(&mut self, id: ProcessId) -> State {
+        match (self.states.remove(&id), self.registry.process(id)) {
+            (Some(state), _) => state,
+            (None, Some(process)) => self.new_state(process),
+            (None, None) => State::default(),
+        }
     }
 
     fn new_state(&self, process: &Process) -> State {
@@ -243,10 +250,7 @@ impl Worker {
     }
 
     fn lose(&mut self, id: ProcessId, reason: LostReason, n: u64) {
-        let mut state = match self.states.entry(id) {
-            Entry::Occupied(state) => state.remove(),
-            Entry::Vacant(_) => State::default(),
-        };
+        let mut state = self.take_state(id);
         self.lose_in(&mut state, reason, n);
         self.states.insert(id, state);
     }
