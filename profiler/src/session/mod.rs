@@ -66,7 +66,7 @@ impl Session {
                 |_| "unknown host".to_owned(),
                 |name| procfs::printable(name.as_encoded_bytes(), 64),
             ),
-            target: config.target(),
+            target: config.target,
             started: SystemTime::now(),
             rate_hz: config.rate_hz,
             ..Meta::default()
