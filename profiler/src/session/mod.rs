@@ -5,6 +5,7 @@
 
 mod config;
 mod error;
+mod queue;
 mod reader;
 mod worker;
 
@@ -21,8 +22,8 @@ use std::{
 use nix::time::{ClockId, clock_gettime};
 
 use self::{
-    reader::Shared,
-    worker::{Message, Worker},
+    queue::{Message, Shared},
+    worker::Worker,
 };
 use crate::{
     bpf::{Kernel, preflight},

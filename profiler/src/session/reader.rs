@@ -2,21 +2,15 @@
 //! and never touches a disk, so that the rings do not overflow while others are slow.
 
 use std::{
-    collections::HashMap,
     os::fd::AsFd,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
-        mpsc::Sender,
-    },
+    sync::{Arc, atomic::Ordering, mpsc::Sender},
     time::{Duration, Instant},
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use profiler_common::lifecycle::LifecycleEvent;
 
-use super::worker::Message;
+use super::queue::{Batch, Message, Shared};
 use crate::{
     bpf::{Kernel, Rings, decode},
     model::{ProcessId, Tgid},
@@ -30,44 +24,6 @@ const DRAIN_FAST: Duration = Duration::from_millis(5);
 const FAST_BYTES: usize = 256 * 1024;
 /// Bytes that wait for the worker at most; what comes then is dropped and counted.
 const MAX_QUEUED_BYTES: usize = 64 * 1024 * 1024;
-
-/// What the reader took at once. The events come first: they tell of every process that the
-/// samples are of, since the events' ring is emptied after that of the samples.
-#[derive(Debug, Default)]
-pub(super) struct Batch {
-    pub(super) events: Vec<LifecycleEvent>,
-    /// The samples' ring was emptied, before the events': whatever an earlier batch tells the end
-    /// of, no sample of it comes after this one.
-    pub(super) has_all_samples: bool,
-    /// Records, for [`decode::samples`].
-    pub(super) samples: Bytes,
-    /// Samples that found the queue full.
-    pub(super) dropped: HashMap<ProcessId, u64>,
-}
-
-impl Batch {
-    fn is_empty(&self) -> bool {
-        self.events.is_empty() && self.samples.is_empty() && self.dropped.is_empty()
-    }
-}
-
-/// What the threads of a session know of each other.
-#[derive(Debug, Default)]
-pub(super) struct Shared {
-    /// The reader is to take what is there, and end.
-    pub(super) stop: AtomicBool,
-    /// The worker is to look nothing more up.
-    pub(super) skip: AtomicBool,
-    /// The worker has met new code.
-    pub(super) hurry: AtomicBool,
-    /// Bytes on their way to the worker.
-    pub(super) queued_bytes: AtomicUsize,
-    /// For the progress line.
-    pub(super) samples: AtomicU64,
-    pub(super) lost: AtomicU64,
-    pub(super) processes: AtomicUsize,
-    pub(super) matched: AtomicUsize,
-}
 
 /// CPUs that came online or went are looked for this often.
 const FOLLOW_CPUS: Duration = Duration::from_secs(1);

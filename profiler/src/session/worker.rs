@@ -5,7 +5,7 @@ use std::{
     sync::{
         Arc,
         atomic::Ordering,
-        mpsc::{Receiver, RecvTimeoutError, SyncSender},
+        mpsc::{Receiver, RecvTimeoutError},
     },
     time::{Duration, Instant},
 };
@@ -16,26 +16,17 @@ use profiler_common::{
     status::Status,
 };
 
-use super::reader::{Batch, Shared};
+use super::queue::{Batch, Message, Shared};
 use crate::{
     aggregate::ProfileBuilder,
     bpf::{LoadError, decode},
     model::{
-        Accounting, LostReason, Meta, ProcessId, ProcessInfo, Profile, SampleRow, StackId, Tgid,
-        Tid,
+        Accounting, LostReason, Meta, ProcessId, ProcessInfo, Profile, SampleRow, StackId, Tid,
     },
     process::{Kind, Process, Registry},
     procfs::ProcessMemory,
     resolve::{Bare, Codes, Outcome, Phases, Target},
 };
-
-/// What the worker gets.
-pub(super) enum Message {
-    /// Records.
-    Batch(Batch),
-    /// One more process to choose; answered when the kernel knows.
-    Choose(Tgid, SyncSender<Result<(), LoadError>>),
-}
 
 /// How often the figures of the progress line are counted anew.
 const PROGRESS: Duration = Duration::from_millis(500);
