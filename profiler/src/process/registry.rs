@@ -41,6 +41,8 @@ pub struct Registry {
     due: BinaryHeap<Reverse<(Instant, ProcessId)>>,
     /// What has ended and was not looked through by [`Self::forget`] yet.
     ended: Vec<ProcessId>,
+    /// See [`Self::end_accounts`].
+    accounts_end_ns: u64,
 }
 
 impl Registry {
@@ -56,6 +58,7 @@ impl Registry {
             current: HashMap::new(),
             due: BinaryHeap::new(),
             ended: Vec::new(),
+            accounts_end_ns: u64::MAX,
         }
     }
 
@@ -226,7 +229,23 @@ impl Registry {
         done
     }
 
-    /// Sampling has ended: takes the final counts and CPU times.
+    /// Sampling ends now, at `now_ns` of CLOCK_MONOTONIC: what CPU time is used from here on does
+    /// not count.
+    pub fn end_accounts(&mut self, now_ns: u64) {
+        self.accounts_end_ns = now_ns;
+        self.take_cpu_times();
+    }
+
+    fn take_cpu_times(&mut self) {
+        for process in self.processes.values_mut() {
+            if process.choice.is_sampled() && process.cpu_end.is_none() {
+                process.cpu_end = procfs::cpu_time(process.id.tgid).ok();
+            }
+        }
+    }
+
+    /// Sampling has ended, and nothing of it is on its way any more: takes the final counts, and
+    /// the CPU times that [`Self::end_accounts`] did not.
     pub fn finish(&mut self) {
         for process in self.processes.values_mut() {
             if process.has_ended {
@@ -237,8 +256,8 @@ impl Registry {
             {
                 process.counts = entry.counts;
             }
-            process.cpu_end = procfs::cpu_time(process.id.tgid).ok();
         }
+        self.take_cpu_times();
     }
 
     fn add(&mut self, id: ProcessId, parent: Option<ProcessId>, was_running: bool) {
@@ -321,7 +340,10 @@ impl Registry {
         if let Some(process) = self.processes.get_mut(&id) {
             process.has_ended = true;
             process.counts = event.counts;
-            process.cpu_end = Some(Duration::from_nanos(event.cpu_ns));
+            // To the nanosecond, which what /proc says of a zombie is not.
+            if process.cpu_end.is_none() || event.time_ns <= self.accounts_end_ns {
+                process.cpu_end = Some(Duration::from_nanos(event.cpu_ns));
+            }
             self.ended.push(id);
         }
     }

@@ -49,6 +49,8 @@ impl Batch {
 pub(super) struct Shared {
     /// The reader is to take what is there, and end.
     pub(super) stop: AtomicBool,
+    /// The reader has ended the sampling.
+    pub(super) has_stopped: AtomicBool,
     /// The worker is to look nothing more up.
     pub(super) skip: AtomicBool,
     /// The worker has met new code.

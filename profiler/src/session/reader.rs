@@ -43,6 +43,7 @@ pub(super) fn run(
         let stop = shared.stop.load(Ordering::Acquire);
         if stop {
             kernel.stop_sampling();
+            shared.has_stopped.store(true, Ordering::Release);
         } else if Instant::now() >= next_cpus {
             next_cpus += FOLLOW_CPUS;
             // A CPU that cannot be sampled now is tried again; the summary shows what lacks.

@@ -16,7 +16,10 @@ use profiler_common::{
     status::Status,
 };
 
-use super::queue::{Batch, Message, Shared};
+use super::{
+    now_ns,
+    queue::{Batch, Message, Shared},
+};
 use crate::{
     aggregate::ProfileBuilder,
     bpf::{LoadError, decode},
@@ -74,7 +77,11 @@ impl Worker {
             self.count_progress(now);
             let due = self.registry.next_due();
             let wait = due.map_or(IDLE, |due| due.saturating_duration_since(now).min(IDLE));
-            match queue.recv_timeout(wait) {
+            let message = queue.recv_timeout(wait);
+            if self.shared.has_stopped.swap(false, Ordering::Acquire) {
+                self.registry.end_accounts(now_ns());
+            }
+            match message {
                 Ok(Message::Batch(batch)) => self.batch(&batch),
                 Ok(Message::Choose(tgid, answer)) => {
                     // Who asked may have left.
