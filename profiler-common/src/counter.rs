@@ -29,3 +29,10 @@ counters! {
     /// Processes that a full process map did not take.
     TableFull = 3, "processes that the full table did not take";
 }
+
+impl Counter {
+    /// Something is amiss when it is not 0.
+    pub const fn is_trouble(self) -> bool {
+        !matches!(self, Self::Skipped)
+    }
+}

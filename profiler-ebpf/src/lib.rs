@@ -11,6 +11,10 @@ pub mod tstate;
 pub mod walk;
 
 #[cfg(all(test, not(target_arch = "bpf")))]
+#[expect(
+    clippy::unwrap_used,
+    reason = "a panic is how a test fails, also in its helpers"
+)]
 mod tests;
 
 pub use memory::Memory;

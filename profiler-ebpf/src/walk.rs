@@ -37,7 +37,9 @@ impl Buffer {
         let index = (byte >> 3) as usize & (BUFFER_WORDS - 1);
         // SAFETY: a `Buffer` is `repr(C)` and consists of exactly BUFFER_WORDS words (asserted
         // above), and the index is masked to less than that.
-        unsafe { core::ptr::from_ref(self).cast::<u64>().add(index).read() }
+        let word = unsafe { core::ptr::from_ref(self).cast::<u64>().add(index) };
+        // SAFETY: as above; `self` is borrowed, so the word is initialised and not written.
+        unsafe { word.read() }
     }
 }
 
@@ -93,12 +95,9 @@ impl Record {
         let index = (HEADER_WORDS + n as usize) & (RECORD_WORDS - 1);
         // SAFETY: a `Record` is `repr(C)` and consists of exactly RECORD_WORDS words, and the
         // index is masked to less than that.
-        unsafe {
-            core::ptr::from_mut(self)
-                .cast::<u64>()
-                .add(index)
-                .write(word)
-        }
+        let place = unsafe { core::ptr::from_mut(self).cast::<u64>().add(index) };
+        // SAFETY: as above; `self` is borrowed mutably.
+        unsafe { place.write(word) };
     }
 }
 

@@ -109,6 +109,7 @@ mod tests {
             id,
             command: "python".into(),
             interpreter: None,
+            refused: None,
         }
     }
 

@@ -20,6 +20,9 @@ pub(super) fn summary(profile: &Profile, cpu: Duration) -> String {
         format!("{} for {seconds:.1} s at {} Hz", meta.target, meta.rate_hz),
     );
     row("processes", processes(profile));
+    for (refused, count) in refusals(profile) {
+        row("", format!("{count} refused: {refused}"));
+    }
     row(
         "samples",
         format!(
@@ -48,6 +51,11 @@ pub(super) fn summary(profile: &Profile, cpu: Duration) -> String {
                 "",
                 format!("{} lost: {}", grouped(count), reason.describe()),
             );
+        }
+    }
+    for &(counter, count) in &meta.kernel_counts {
+        if count > 0 && counter.is_trouble() {
+            row("", format!("{} {}", grouped(count), counter.describe()));
         }
     }
     let missing = accounting.expected - accounting.captured as f64;
@@ -95,6 +103,19 @@ fn processes(profile: &Profile) -> String {
         let _ = write!(text, "{separator}{count} {version}");
     }
     text
+}
+
+/// Why interpreters cannot be walked, and how many processes run such a one.
+fn refusals(profile: &Profile) -> BTreeMap<&str, usize> {
+    let mut reasons = BTreeMap::new();
+    for reason in profile
+        .processes
+        .iter()
+        .filter_map(|process| process.refused.as_deref())
+    {
+        *reasons.entry(reason).or_default() += 1;
+    }
+    reasons
 }
 
 fn share(part: f64, whole: f64) -> String {
@@ -146,6 +167,7 @@ mod tests {
             },
             command: "python".into(),
             interpreter: interpreter.map(str::to_owned),
+            refused: None,
         }
     }
 
@@ -182,7 +204,7 @@ mod tests {
                processes  4: 2 CPython 3.12.1, 1 CPython 3.9.2, 1 of unknown version\n  \
                samples    4,000 captured = 3,990 delivered + 10 lost (0.25 %)\n             \
                7 lost: ring buffer full\n             \
-               3 lost: torn stack: a frame without a code object\n  \
+               3 lost: a code object that died before it was read, or a torn stack\n  \
                expected   4,004 (CPU time x rate); not delivered by the kernel: 4 (0.10 %)\n  \
                profiler   0.05 s of CPU time (0.5 % of a core)"
         );

@@ -30,6 +30,7 @@ fn profile(processes: &[(&str, Stacks<'_>)]) -> Profile {
             id,
             command: (*command).into(),
             interpreter: None,
+            refused: None,
         });
         for (stack, count) in *stacks {
             let table = builder.symbols();
@@ -156,6 +157,7 @@ fn equal_labels_are_one_line() {
         id: later,
         command: "python".into(),
         interpreter: None,
+        refused: None,
     });
     profile.counts.insert((later, stack), 3);
     // Nor does a process that is not listed appear.
@@ -199,6 +201,7 @@ fn special_frames_are_their_label() {
         id: process,
         command: "python".into(),
         interpreter: None,
+        refused: None,
     };
     let profile = builder.finish(Meta::default(), vec![info], Accounting::default());
     assert_eq!(

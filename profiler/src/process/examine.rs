@@ -134,10 +134,8 @@ impl Files {
             return Ok(known.clone());
         }
         let name = format!("CPython {}", found.module.version);
-        let interpreter = match layout(
-            found.module.version.into(),
-            found.module.debug_offsets.as_deref(),
-        ) {
+        let interpreter = match layout(found.module.version, found.module.debug_offsets.as_deref())
+        {
             Err(refusal) => Err(Refused {
                 name,
                 reason: refusal.to_string(),

@@ -3,7 +3,7 @@
 use crate::{
     bpf::{
         LoadError,
-        preflight::{PreflightClass, PreflightError},
+        preflight::{LockdownHint, PreflightClass, PreflightError},
     },
     model::Tgid,
     process::select::InvalidPattern,
@@ -64,8 +64,10 @@ impl StartError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NoSuchPid(_) => {
-                Some("list the processes by `ps -e`, or choose by name with --comm".to_owned())
+            Self::Load(_) => {
+                let lockdown = LockdownHint::read().to_string();
+                let hint = lockdown.trim_start_matches("; moreover ");
+                (!hint.is_empty()).then(|| hint.to_owned())
             }
             _ => None,
         }

@@ -102,6 +102,7 @@ impl Sampler for Fake {
             id: process,
             command: "python".into(),
             interpreter: None,
+            refused: None,
         };
         let chosen = if self.has("no-match") {
             vec![]

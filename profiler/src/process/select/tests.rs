@@ -221,18 +221,17 @@ fn processes_without_arguments() {
 fn ids_and_names_add_up() {
     let gunicorn = names("gunicorn", &["gunicorn"]);
     let other = names("nginx", &["nginx"]);
-    let all = Selector::default();
-    assert!(all.is_all() && all.matches(Tgid(5), &other));
+    let all = Selector::new(true, &[], &["gunicorn"]).unwrap();
+    assert!(all.matches(Tgid(5), &other) && !all.is_by_name());
+    let mut none = Selector::default();
+    assert!(!none.matches(Tgid(5), &other) && !none.is_by_name());
+    none.add_pid(Tgid(5));
+    assert!(none.matches(Tgid(5), &other) && none.has_pid(Tgid(5)));
     let selector = Selector::new(false, &[Tgid(7), Tgid(8)], &["gunicorn", "celery*"]).unwrap();
-    assert!(!selector.is_all());
+    assert!(selector.is_by_name());
     assert!(selector.matches(Tgid(8), &other));
     assert!(selector.matches(Tgid(5), &gunicorn));
     assert!(!selector.matches(Tgid(5), &other));
-    assert_eq!(
-        selector.comms().collect::<Vec<_>>(),
-        ["gunicorn", "celery*"]
-    );
-    assert_eq!(selector.pids(), [Tgid(7), Tgid(8)]);
 }
 
 #[test]

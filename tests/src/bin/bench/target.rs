@@ -152,7 +152,9 @@ impl Target {
         assert!(index < FILE_BYTES / 8);
         // SAFETY: the mapping has FILE_BYTES bytes, is aligned to a page, and lives as long as
         // `self`; the target writes it in whole words.
-        unsafe { self.words.add(index).as_ref() }
+        let word = unsafe { self.words.add(index) };
+        // SAFETY: as above.
+        unsafe { word.as_ref() }
     }
 }
 
