@@ -201,6 +201,11 @@ fn fail(walk: &mut Walk, status: Status) -> bool {
 #[inline(always)]
 pub fn finish(walk: &mut Walk) {
     if walk.status == RUNNING {
-        walk.stop(Status::Truncated);
+        let is_proved = walk.unproved == 0;
+        walk.stop(if is_proved {
+            Status::Truncated
+        } else {
+            Status::Torn
+        });
     }
 }

@@ -17,8 +17,9 @@ use super::{
 #[inline(always)]
 pub(crate) fn exec() {
     let tgid = current_tgid();
-    let (ended, counts) = end_epoch(tgid);
+    let (ended, counts) = current_epoch(tgid);
     let epoch = begin_epoch(tgid);
+    forget_verdict(tgid, ended);
     send(&LifecycleEvent {
         kind: EXEC,
         epoch,
@@ -43,8 +44,9 @@ pub(crate) fn fork(child: u64) {
     // SAFETY: the value is copied at once; only the epoch, which never changes, is used.
     let parent_epoch = unsafe { PROCESSES.get(&parent_tgid) }.map_or(0, |entry| entry.epoch);
     // A tgid that is still there is another process's leaving: its exit was not seen.
-    end_epoch(tgid);
+    let (ended, _) = current_epoch(tgid);
     let epoch = begin_epoch(tgid);
+    forget_verdict(tgid, ended);
     let parent = ProcessKey {
         epoch: parent_epoch,
         tgid: parent_tgid,
@@ -79,8 +81,9 @@ pub(crate) fn exit() {
         return;
     }
     let tgid = current_tgid();
-    let (epoch, counts) = end_epoch(tgid);
+    let (epoch, counts) = current_epoch(tgid);
     let _ = PROCESSES.remove(&tgid);
+    forget_verdict(tgid, epoch);
     send(&LifecycleEvent {
         kind: EXIT,
         epoch,
@@ -95,21 +98,26 @@ fn current_tgid() -> u32 {
     (bpf_get_current_pid_tgid() >> 32) as u32
 }
 
-/// Forgets the verdict on the tgid's epoch; returns the epoch and its counts, zeros when there
-/// was none.
+/// The tgid's epoch and its counts, zeros when there is none.
 #[inline(always)]
-fn end_epoch(tgid: u32) -> (u64, ProcessCounts) {
+fn current_epoch(tgid: u32) -> (u64, ProcessCounts) {
     // SAFETY: the value is copied at once; `sample` may still add to the counts on another CPU
     // while this is read, which only the last thread's exit excludes.
-    let Some(entry) = unsafe { PROCESSES.get(&tgid) }.copied() else {
-        return (0, ProcessCounts::ZERO);
-    };
+    let entry = unsafe { PROCESSES.get(&tgid) }.copied();
+    entry.map_or((0, ProcessCounts::ZERO), |entry| {
+        (entry.epoch, entry.counts)
+    })
+}
+
+/// Forgets the verdict on an epoch that is no longer in `PROCESSES`: user space looks there
+/// after each verdict that it writes, so that none stays behind.
+#[inline(always)]
+fn forget_verdict(tgid: u32, epoch: u64) {
     let _ = PYTHONS.remove(&ProcessKey {
-        epoch: entry.epoch,
+        epoch,
         tgid,
         reserved: 0,
     });
-    (entry.epoch, entry.counts)
 }
 
 #[inline(always)]
