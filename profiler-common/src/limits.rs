@@ -44,5 +44,5 @@ pub const MAX_PATHS: usize = 3;
 /// sample, one busy CPU fills 3.8 MB a second, and the reader comes every 50 ms.
 pub const SAMPLES_RING_BYTES: u32 = 4 * 1024 * 1024;
 
-/// Bytes of the ring of lifecycle events: 96 bytes an event, so a burst of some 10,000 forks.
+/// Bytes of the ring of lifecycle events: 72 bytes an event, so a burst of some 14,000 forks.
 pub const EVENTS_RING_BYTES: u32 = 1024 * 1024;

@@ -40,15 +40,6 @@ impl ProfileBuilder {
         }
     }
 
-    /// Samples of one process so far. Walks all counts: not for the sample path.
-    pub fn process_total(&self, process: ProcessId) -> u64 {
-        self.counts
-            .iter()
-            .filter(|((id, _), _)| *id == process)
-            .map(|(_, count)| count)
-            .sum()
-    }
-
     /// The profile of the `chosen` processes; samples of all others are dropped.
     /// `accounting.delivered` is set to what the profile holds.
     pub fn finish(
@@ -131,8 +122,6 @@ mod tests {
         ] {
             builder.add_sample(row(time, process, stack), 1);
         }
-        assert_eq!(builder.process_total(kept), 3);
-
         let accounting = Accounting {
             captured: 3,
             delivered: 99,

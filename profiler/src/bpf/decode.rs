@@ -8,8 +8,6 @@ use profiler_common::{
 
 use crate::model::{ProcessId, Tgid};
 
-const HEADER_BYTES: usize = size_of::<SampleHeader>();
-
 /// One record of the ring `SAMPLES`.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample<'a> {
@@ -89,9 +87,6 @@ pub fn event(record: &[u8]) -> Option<LifecycleEvent> {
     pod(record).map(|(event, _)| event)
 }
 
-/// Bytes of a record that has no frames.
-pub const EMPTY_RECORD_BYTES: usize = HEADER_BYTES;
-
 fn pod<T: aya::Pod>(bytes: &[u8]) -> Option<(T, &[u8])> {
     let (head, rest) = bytes.split_at_checked(size_of::<T>())?;
     // SAFETY: `head` has the size of T, the read needs no alignment, and every bit pattern is a
@@ -105,7 +100,7 @@ mod tests {
     use super::*;
 
     fn record(n_words: u32, words: &[u64]) -> Vec<u8> {
-        let mut header = [0u8; HEADER_BYTES];
+        let mut header = [0u8; size_of::<SampleHeader>()];
         header[16..20].copy_from_slice(&7u32.to_ne_bytes());
         let n_words_at = std::mem::offset_of!(SampleHeader, n_words);
         header[n_words_at..n_words_at + 4].copy_from_slice(&n_words.to_ne_bytes());

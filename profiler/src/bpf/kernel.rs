@@ -120,12 +120,6 @@ impl Kernel {
         perf.sync(fd.as_fd())
     }
 
-    /// CPUs that are sampled now.
-    #[must_use]
-    pub fn sampled_cpus(&self) -> usize {
-        self.perf.as_ref().map_or(0, PerfEvents::cpus)
-    }
-
     /// Ends the sampling; records in the ring stay there.
     pub fn stop_sampling(&mut self) {
         self.perf = None;

@@ -56,11 +56,6 @@ impl PerfEvents {
         }
         Ok(())
     }
-
-    /// CPUs that are sampled.
-    pub(super) fn cpus(&self) -> usize {
-        self.events.len()
-    }
 }
 
 fn open(cpu: u32, rate_hz: u32) -> io::Result<OwnedFd> {

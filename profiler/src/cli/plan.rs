@@ -28,6 +28,7 @@ impl Plan {
     /// For the session.
     pub(super) fn config(&self) -> Config {
         Config {
+            target: self.target(),
             all: self.records_all(),
             pids: self.pids.clone(),
             comms: self.comms.clone(),

@@ -195,8 +195,7 @@ impl Recording {
         let (plan, destination, term) = (self.plan.clone(), self.destination.clone(), self.term);
         let skip_too = Arc::clone(&skip);
         let mut finishing = spawn_blocking(move || {
-            let mut profile = session.stop(&skip_too);
-            profile.meta.target = plan.target();
+            let profile = session.stop(&skip_too);
             save::save(&plan, &profile, &destination, &term)
         });
         loop {

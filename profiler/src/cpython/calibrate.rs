@@ -47,6 +47,16 @@ const MAX_SLOTS: usize = MAX_PATHS - 1;
 pub struct Slots(Vec<TstatePath>);
 
 impl Slots {
+    /// Whether most threads of the process whose `_PyRuntime` is at `runtime` keep their thread
+    /// state there. A library that is preloaded and takes a pthread key shifts the slot in one
+    /// process of an executable and not in another.
+    pub fn fit(&self, memory: &dyn ReadMemory, layout: &Layout, runtime: u64) -> bool {
+        thread_states(memory, layout, runtime).is_ok_and(|states| {
+            let threads = Threads::of(&states);
+            self.0.iter().any(|path| threads.fit(memory, path))
+        })
+    }
+
     /// The paths of a process in the order to try them; `runtime` is the address of its
     /// `_PyRuntime`.
     pub fn paths(&self, layout: &Layout, runtime: u64) -> [TstatePath; MAX_PATHS] {

@@ -27,3 +27,13 @@ pub enum ElfError {
         other: Version,
     },
 }
+
+impl ElfError {
+    /// Whether the file is a Python for all that.
+    pub fn is_python(&self) -> bool {
+        match self {
+            Self::Read(_) | Self::Malformed(_) => false,
+            Self::NoVersion(_) | Self::VersionsDisagree { .. } => true,
+        }
+    }
+}

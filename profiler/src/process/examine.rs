@@ -100,11 +100,11 @@ impl Files {
             Ok(Some(found)) => found,
             Ok(None) => return Ok(Look::Nothing),
             // A file that is a broken ELF says nothing about its process.
-            Err(FindError::File { .. }) => return Ok(Look::Nothing),
+            Err(FindError::File { source, .. }) if !source.is_python() => return Ok(Look::Nothing),
             // A process that ends or execs at this moment, or one that may not be looked at.
             Err(FindError::Process(error)) if error.is_gone() => return Ok(Look::Gone),
             Err(FindError::Process(_)) => return Ok(Look::Nothing),
-            Err(error @ FindError::NotLoaded { .. }) => {
+            Err(error @ (FindError::File { .. } | FindError::NotLoaded { .. })) => {
                 let name = "CPython".to_owned();
                 let reason = error.to_string();
                 return Ok(Look::Refused(Refused { name, reason }));
@@ -159,8 +159,9 @@ impl Files {
     }
 
     /// The way to the tstates of a process, found on this one or on an earlier one of the same
-    /// program; and whether the layout fits the process.
-    pub(super) fn slots(&mut self, tgid: Tgid, located: &Located) -> Ready {
+    /// program; and whether the layout fits the process. `is_new`: it has not been looked at
+    /// often; a thread that is just starting has a tstate that no slot leads to yet.
+    pub(super) fn slots(&mut self, tgid: Tgid, located: &Located, is_new: bool) -> Ready {
         let memory = ProcessMemory::new(tgid);
         let layout = &located.interpreter.layout;
         let refused = |reason: String| {
@@ -177,13 +178,18 @@ impl Files {
         if let Verdict::Refused(refusal) = verify(&memory, layout, located.runtime) {
             return refused(refusal.to_string());
         }
-        if let Some(slots) = self.slots.get(&located.program) {
+        let known = self.slots.get(&located.program);
+        if let Some(slots) = known.filter(|slots| slots.fit(&memory, layout, located.runtime)) {
             return Ready::Yes(slots.clone());
         }
-        let slots = match calibrate(&memory, layout, located.runtime) {
-            Ok(slots) => slots,
-            Err(CalibrationError::NotYet | CalibrationError::List(_)) => return Ready::NotYet,
-            Err(error) => return refused(error.to_string()),
+        let slots = match (calibrate(&memory, layout, located.runtime), known) {
+            (Ok(slots), _) => slots,
+            (Err(CalibrationError::NotYet | CalibrationError::List(_)), _) => return Ready::NotYet,
+            (Err(CalibrationError::NotFound { .. }), _) if is_new => return Ready::NotYet,
+            (Err(CalibrationError::NotFound { .. }), Some(slots)) => {
+                return Ready::Yes(slots.clone());
+            }
+            (Err(error), None) => return refused(error.to_string()),
         };
         bound(&mut self.slots);
         self.slots.insert(located.program, slots.clone());

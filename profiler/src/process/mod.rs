@@ -5,9 +5,11 @@
 //! tells the kernel's maps: the only way back to the kernel.
 
 mod choice;
+mod epoch;
 mod examine;
 mod registry;
 pub mod select;
 
+pub use epoch::{Kind, Process};
 pub use examine::{Interpreter, Refused};
-pub use registry::{Kind, Process, Registry};
+pub use registry::Registry;

@@ -3,7 +3,6 @@
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, HashMap},
-    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -14,8 +13,9 @@ use profiler_common::{
 };
 
 use super::{
-    choice::{Choice, GRACE, RECHECK, RECHECK_OPEN},
-    examine::{Files, Interpreter, Located, Look, Ready, Refused},
+    choice::{Choice, GRACE},
+    epoch::{Kind, N_QUICK_LOOKS, Process},
+    examine::{Files, Look, Ready},
     select::{ProcessNames, Selector},
 };
 use crate::{
@@ -24,116 +24,11 @@ use crate::{
     procfs,
 };
 
-/// How long after a look that found no Python, or no tstate, the next one comes. A program is
-/// taken for no Python after the first `N_QUICK_LOOKS`; it is still looked at again, since it may
-/// load a libpython later.
-const LOOKS_MS: &[u64] = &[
-    1, 1, 2, 2, 4, 5, 10, 25, 50, 100, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000,
-];
-const N_QUICK_LOOKS: usize = 10;
+/// Looks after which a Python is refused whose thread pointers lead to no tstate.
+const N_CALIBRATIONS: usize = 5;
 
-/// What a process is.
-#[derive(Clone, Debug)]
-pub enum Kind {
-    /// Not found out yet.
-    Unknown,
-    /// No Python is in it.
-    NotPython,
-    /// A Python whose interpreter has not started.
-    Starting(#[expect(private_interfaces, reason = "only the registry looks inside")] Located),
-    /// A Python that is walked.
-    Python(Arc<Interpreter>),
-    /// A Python that cannot be walked.
-    Refused(Refused),
-}
-
-/// One epoch of a process.
-#[derive(Clone, Debug)]
-pub struct Process {
-    /// Which.
-    pub id: ProcessId,
-    /// What started it: the process that forked it, or the program that it replaced.
-    pub parent: Option<ProcessId>,
-    /// Its command line, for display.
-    pub command: String,
-    /// It was forked and has not replaced its program: it began with its parent's memory.
-    pub is_fork: bool,
-    /// What it is.
-    pub kind: Kind,
-    /// Whether it is a target.
-    pub choice: Choice,
-    /// It ran before its first sample, or was forked from one that did: it is past its start-up.
-    pub was_running: bool,
-    /// It has ended.
-    pub has_ended: bool,
-    /// The kernel's counts; complete when it has ended or [`Registry::finish`] was called.
-    pub counts: ProcessCounts,
-    cpu_start: Duration,
-    cpu_end: Option<Duration>,
-    paths: [TstatePath; MAX_PATHS],
-    looks: usize,
-    due: Option<Instant>,
-}
-
-impl Process {
-    /// It is a target and a Python.
-    #[must_use]
-    pub fn is_chosen_python(&self) -> bool {
-        let is_python = matches!(
-            self.kind,
-            Kind::Python(_) | Kind::Starting(_) | Kind::Refused(_)
-        );
-        self.choice == Choice::Yes && is_python
-    }
-
-    /// It will never be shown, so nothing needs to be kept of it.
-    #[must_use]
-    pub fn is_out(&self) -> bool {
-        let is_none = matches!(self.kind, Kind::NotPython);
-        self.choice == Choice::No || is_none || self.has_ended && !self.is_chosen_python()
-    }
-
-    /// CPU time of the process while it was sampled.
-    #[must_use]
-    pub fn cpu_time(&self) -> Duration {
-        self.cpu_end
-            .unwrap_or_default()
-            .saturating_sub(self.cpu_start)
-    }
-
-    /// How long it is until it is to be looked at again; `None`: nothing about it will change.
-    fn next_look(&self, is_by_name: bool) -> Option<Duration> {
-        let name = match self.choice {
-            Choice::Yes => None,
-            Choice::Open(_) => Some(RECHECK_OPEN),
-            Choice::No if !is_by_name => return None,
-            // Only a Python is worth the question what it is called now.
-            Choice::No if self.interpreter_name().is_some() => Some(RECHECK),
-            Choice::No => None,
-        };
-        let n = match self.kind {
-            Kind::Python(_) | Kind::Refused(_) => return name,
-            // A Python that is not ready is looked at often.
-            Kind::Starting(_) => self.looks.min(N_QUICK_LOOKS - 1),
-            // What ran already has loaded what it needs.
-            _ if self.was_running => N_QUICK_LOOKS - 1 + self.looks,
-            _ => self.looks,
-        };
-        let look = Duration::from_millis(LOOKS_MS[n.min(LOOKS_MS.len() - 1)]);
-        Some(name.map_or(look, |name| name.min(look)))
-    }
-
-    /// The interpreter's name, where one was found.
-    #[must_use]
-    pub fn interpreter_name(&self) -> Option<&str> {
-        match &self.kind {
-            Kind::Python(interpreter) => Some(&interpreter.name),
-            Kind::Starting(located) => Some(&located.interpreter.name),
-            Kind::Refused(refused) => Some(&refused.name),
-            Kind::Unknown | Kind::NotPython => None,
-        }
-    }
-}
+/// As many processes that have ended are remembered without need.
+const MANY_ENDED: usize = 1_024;
 
 /// All processes.
 pub struct Registry {
@@ -144,6 +39,10 @@ pub struct Registry {
     processes: HashMap<ProcessId, Process>,
     current: HashMap<Tgid, ProcessId>,
     due: BinaryHeap<Reverse<(Instant, ProcessId)>>,
+    /// What has ended and was not looked through by [`Self::forget`] yet.
+    ended: Vec<ProcessId>,
+    /// See [`Self::end_accounts`].
+    accounts_end_ns: u64,
 }
 
 impl Registry {
@@ -158,6 +57,8 @@ impl Registry {
             processes: HashMap::new(),
             current: HashMap::new(),
             due: BinaryHeap::new(),
+            ended: Vec::new(),
+            accounts_end_ns: u64::MAX,
         }
     }
 
@@ -286,12 +187,65 @@ impl Registry {
         Ok(())
     }
 
-    /// Forgets a process that [`Process::is_out`] and has ended.
-    pub fn forget(&mut self, id: ProcessId) {
-        self.processes.remove(&id);
+    /// How many processes have ended since [`Self::forget`] had something to do.
+    #[must_use]
+    pub fn n_ended(&self) -> usize {
+        self.ended.len()
     }
 
-    /// Sampling has ended: takes the final counts and CPU times.
+    /// Forgets those of the first `n_ended` that will not be shown, once they are many: a host
+    /// may start some hundred a second. No more samples of them may come. Returns all of the first
+    /// `n_ended` that are done with, those that will be shown among them.
+    pub fn forget(&mut self, n_ended: usize) -> Vec<ProcessId> {
+        if n_ended < MANY_ENDED {
+            return Vec::new();
+        }
+        let now = Instant::now();
+        let mut done = Vec::new();
+        let mut forgotten = HashMap::new();
+        let first: Vec<ProcessId> = self.ended.drain(..n_ended.min(self.ended.len())).collect();
+        for id in first {
+            match self.processes.get(&id) {
+                // Its parent may still become a target, and it with it.
+                Some(process) if matches!(process.choice, Choice::Open(until) if now < until) => {
+                    self.ended.push(id);
+                    continue;
+                }
+                Some(process) if process.is_out() => {
+                    forgotten.insert(id, process.parent);
+                    self.processes.remove(&id);
+                }
+                _ => {}
+            }
+            done.push(id);
+        }
+        // Whoever descends from it still descends from its parent.
+        for process in self.processes.values_mut() {
+            while let Some(&parent) = process.parent.and_then(|parent| forgotten.get(&parent)) {
+                process.parent = parent;
+                process.is_fork = false;
+            }
+        }
+        done
+    }
+
+    /// Sampling ends now, at `now_ns` of CLOCK_MONOTONIC: what CPU time is used from here on does
+    /// not count.
+    pub fn end_accounts(&mut self, now_ns: u64) {
+        self.accounts_end_ns = now_ns;
+        self.take_cpu_times();
+    }
+
+    fn take_cpu_times(&mut self) {
+        for process in self.processes.values_mut() {
+            if process.choice.is_sampled() && process.cpu_end.is_none() {
+                process.cpu_end = procfs::cpu_time(process.id.tgid).ok();
+            }
+        }
+    }
+
+    /// Sampling has ended, and nothing of it is on its way any more: takes the final counts, and
+    /// the CPU times that [`Self::end_accounts`] did not.
     pub fn finish(&mut self) {
         for process in self.processes.values_mut() {
             if process.has_ended {
@@ -302,8 +256,8 @@ impl Registry {
             {
                 process.counts = entry.counts;
             }
-            process.cpu_end = procfs::cpu_time(process.id.tgid).ok();
         }
+        self.take_cpu_times();
     }
 
     fn add(&mut self, id: ProcessId, parent: Option<ProcessId>, was_running: bool) {
@@ -330,6 +284,7 @@ impl Registry {
             counts: ProcessCounts::ZERO,
             cpu_start: Duration::ZERO,
             cpu_end: None,
+            is_skipped: false,
             paths: [TstatePath::ZERO; MAX_PATHS],
             looks: 0,
             due: None,
@@ -385,7 +340,11 @@ impl Registry {
         if let Some(process) = self.processes.get_mut(&id) {
             process.has_ended = true;
             process.counts = event.counts;
-            process.cpu_end = Some(Duration::from_nanos(event.cpu_ns));
+            // To the nanosecond, which what /proc says of a zombie is not.
+            if process.cpu_end.is_none() || event.time_ns <= self.accounts_end_ns {
+                process.cpu_end = Some(Duration::from_nanos(event.cpu_ns));
+            }
+            self.ended.push(id);
         }
     }
 
@@ -404,18 +363,23 @@ impl Registry {
             self.arm(id);
             return self.tell(id);
         }
+        let mut looks = process.looks;
         let mut paths = process.paths;
         let mut kind = process.kind.clone();
         if matches!(kind, Kind::Unknown | Kind::NotPython) {
             kind = match self.files.look(id.tgid, &mut self.maps)? {
                 Look::Nothing => kind,
                 Look::Gone => return Ok(()),
-                Look::Python(located) => Kind::Starting(located),
+                Look::Python(located) => {
+                    // A program may load its libpython late: that one is new all the same.
+                    looks = 0;
+                    Kind::Starting(located)
+                }
                 Look::Refused(refused) => Kind::Refused(refused),
             };
         }
         if let Kind::Starting(located) = &kind {
-            match self.files.slots(id.tgid, located) {
+            match self.files.slots(id.tgid, located, looks < N_CALIBRATIONS) {
                 Ready::NotYet => {}
                 Ready::Yes(slots) => {
                     let layout = &located.interpreter.layout;
@@ -428,7 +392,7 @@ impl Registry {
         let Some(process) = self.processes.get_mut(&id) else {
             return Ok(());
         };
-        process.looks += 1;
+        process.looks = looks + 1;
         if matches!(kind, Kind::Unknown) && (process.looks > N_QUICK_LOOKS || process.was_running) {
             kind = Kind::NotPython;
         }
@@ -439,7 +403,7 @@ impl Registry {
 
     /// Tells the kernel what to do with the process.
     fn tell(&mut self, id: ProcessId) -> Result<(), LoadError> {
-        let Some(process) = self.processes.get(&id) else {
+        let Some(process) = self.processes.get_mut(&id) else {
             return Ok(());
         };
         let mut verdict = PyProcess::ZERO;
@@ -454,6 +418,11 @@ impl Registry {
             }
             Kind::Unknown | Kind::Starting(_) => return Ok(()),
         };
+        let was_skipped = process.is_skipped;
+        process.is_skipped = verdict.verdict == VERDICT_SKIP;
+        if was_skipped && !process.is_skipped && !process.has_ended {
+            process.cpu_start = procfs::cpu_time(id.tgid).unwrap_or_default();
+        }
         self.maps.set_verdict(id, &verdict)
     }
 
@@ -499,9 +468,6 @@ impl Registry {
             let Some(process) = self.processes.get_mut(&id) else {
                 continue;
             };
-            if process.choice == Choice::No && !process.has_ended {
-                process.cpu_start = procfs::cpu_time(id.tgid).unwrap_or_default();
-            }
             process.choice = Choice::Yes;
             self.look(id)?;
             let children = self

@@ -11,13 +11,11 @@ mod memory;
 mod names;
 mod open;
 mod stat;
-mod status;
 
 pub use error::ProcfsError;
 pub use listing::tgids;
 pub use maps::{Device, Mapping, Mappings, file_mappings};
 pub use memory::{ProcessMemory, Request};
 pub use names::{cmdline, comm, display_command, printable};
-pub use open::{FileId, MappedFile, exe_id, open_mapped};
+pub use open::{FileId, MappedFile, exe_id};
 pub use stat::{Stat, cpu_time, is_alive, stat};
-pub use status::ns_pids;

@@ -125,23 +125,6 @@ impl MappedFile {
     }
 }
 
-/// The regular file that a mapping shows, for reading: see [`MappedFile::locate`].
-///
-/// # Errors
-/// As [`MappedFile::locate`] and [`MappedFile::open`], and when it is no regular file.
-pub fn open_mapped(tgid: Tgid, mapping: &Mapping) -> Result<File, ProcfsError> {
-    let problem = "it is no regular file";
-    let refused = ProcfsError::Refused {
-        tgid,
-        what: WHAT,
-        problem,
-    };
-    let mapped = MappedFile::locate(tgid, mapping)?.ok_or(refused)?;
-    mapped
-        .open()
-        .map_err(|source| ProcfsError::new(tgid, WHAT, source))
-}
-
 /// The identity of a process's executable.
 ///
 /// # Errors

@@ -40,6 +40,8 @@ struct Known {
     function: FunctionId,
     /// The batch that proved it last.
     batch: u64,
+    /// The batch that read it: tells its place in the turn from an earlier one's.
+    read_in: u64,
 }
 
 /// Why a code object is not known in this batch.
@@ -59,11 +61,21 @@ pub struct Codes {
     /// Stacks of known code objects only, by their frame words, and the batch that proved all
     /// of them last.
     stacks: HashMap<Box<[u8]>, (StackId, u64)>,
+    /// What `stacks` holds, about.
+    stack_bytes: usize,
     batch: u64,
-    /// Addresses of `known`, in the order in which they are to be compared.
-    turn: VecDeque<u64>,
+    /// Addresses of `known` and the batches that read them, in the order in which they are to be
+    /// compared. What was replaced since stands here until its turn comes.
+    turn: VecDeque<(u64, u64)>,
     scratch: Vec<FrameId>,
 }
+
+/// Bytes of stacks that one process may have in [`Codes::stacks`]: some 15,000 of 60 frames. When
+/// there are more it starts again from nothing.
+const MAX_STACK_BYTES: usize = 8 * 1024 * 1024;
+
+/// Bytes of one of them beside its words.
+const STACK_ENTRY_BYTES: usize = 64;
 
 /// Code objects that do not occur in a batch and are compared all the same.
 const TURN: usize = 32;
@@ -111,14 +123,20 @@ impl Codes {
 
     /// Adds the next of those that do not occur in the batch.
     fn take_turn(&mut self, addresses: &mut Vec<u64>) {
-        for _ in 0..TURN.min(self.turn.len()) {
-            let Some(address) = self.turn.pop_front() else {
+        let mut n_left = TURN;
+        for _ in 0..self.turn.len() {
+            if n_left == 0 {
+                break;
+            }
+            let Some((address, read_in)) = self.turn.pop_front() else {
                 break;
             };
-            let Some(known) = self.known.get_mut(&address) else {
+            let known = self.known.get_mut(&address);
+            let Some(known) = known.filter(|known| known.read_in == read_in) else {
                 continue;
             };
-            self.turn.push_back(address);
+            self.turn.push_back((address, read_in));
+            n_left -= 1;
             if known.batch != self.batch {
                 known.batch = self.batch;
                 addresses.push(address);
@@ -144,7 +162,7 @@ impl Codes {
         if replaced.is_empty() {
             return;
         }
-        self.stacks.clear();
+        self.forget_stacks();
         for address in replaced {
             self.known.remove(&address);
             if addresses[..n_seen].contains(&address) {
@@ -178,9 +196,10 @@ impl Codes {
                             code,
                             function,
                             batch,
+                            read_in: batch,
                         },
                     );
-                    self.turn.push_back(address);
+                    self.turn.push_back((address, batch));
                 }
                 Err(error) => {
                     self.unknown.insert(address, error.into());
@@ -235,9 +254,19 @@ impl Codes {
         let stack = symbols.stack(&frames);
         self.scratch = frames;
         if all_known {
+            if self.stack_bytes > MAX_STACK_BYTES {
+                self.forget_stacks();
+            }
+            self.stack_bytes += words.0.len() + STACK_ENTRY_BYTES;
             self.stacks.insert(words.0.into(), (stack, self.batch));
         }
         Ok(stack)
+    }
+
+    /// They are only made out again.
+    fn forget_stacks(&mut self) {
+        self.stacks.clear();
+        self.stack_bytes = 0;
     }
 }
 

@@ -5,6 +5,8 @@ use crate::model::Tgid;
 /// What to record.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
+    /// The target in words, for titles.
+    pub target: String,
     /// Every Python process, whatever `pids` and `comms` hold.
     pub all: bool,
     /// These processes and their children.
@@ -15,21 +17,6 @@ pub struct Config {
     pub rate_hz: u32,
     /// Whether the profile holds every sample.
     pub keep_samples: bool,
-}
-
-impl Config {
-    /// The target in words, for titles.
-    #[must_use]
-    pub fn target(&self) -> String {
-        let pids = self.pids.iter().map(|pid| format!("pid {pid}"));
-        let comms = self.comms.iter().map(|comm| format!("--comm {comm}"));
-        let words: Vec<String> = pids.chain(comms).collect();
-        if self.all || words.is_empty() {
-            "all Python processes".to_owned()
-        } else {
-            words.join(", ")
-        }
-    }
 }
 
 /// How far the recording is.

@@ -5,6 +5,7 @@
 
 mod config;
 mod error;
+mod queue;
 mod reader;
 mod worker;
 
@@ -21,8 +22,8 @@ use std::{
 use nix::time::{ClockId, clock_gettime};
 
 use self::{
-    reader::Shared,
-    worker::{Message, Worker},
+    queue::{Message, Shared},
+    worker::Worker,
 };
 use crate::{
     bpf::{Kernel, preflight},
@@ -66,7 +67,7 @@ impl Session {
                 |_| "unknown host".to_owned(),
                 |name| procfs::printable(name.as_encoded_bytes(), 64),
             ),
-            target: config.target(),
+            target: config.target,
             started: SystemTime::now(),
             rate_hz: config.rate_hz,
             ..Meta::default()
@@ -78,10 +79,7 @@ impl Session {
         let (queue, messages) = channel();
         let mut worker = Worker::new(registry, config.keep_samples, shared.clone());
         let worker = spawn("worker", move || {
-            if let Err(error) = worker.run(&messages) {
-                // Sampling goes on; what the kernel refused stays undecided, and is counted.
-                eprintln!("profiler: warning: {error}");
-            }
+            worker.run(&messages);
             worker
         })?;
         let reader = {

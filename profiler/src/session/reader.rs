@@ -2,21 +2,15 @@
 //! and never touches a disk, so that the rings do not overflow while others are slow.
 
 use std::{
-    collections::HashMap,
     os::fd::AsFd,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
-        mpsc::Sender,
-    },
+    sync::{Arc, atomic::Ordering, mpsc::Sender},
     time::{Duration, Instant},
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use profiler_common::lifecycle::LifecycleEvent;
 
-use super::worker::Message;
+use super::queue::{Batch, Message, Shared};
 use crate::{
     bpf::{Kernel, Rings, decode},
     model::{ProcessId, Tgid},
@@ -30,35 +24,6 @@ const DRAIN_FAST: Duration = Duration::from_millis(5);
 const FAST_BYTES: usize = 256 * 1024;
 /// Bytes that wait for the worker at most; what comes then is dropped and counted.
 const MAX_QUEUED_BYTES: usize = 64 * 1024 * 1024;
-
-/// What the reader took at once. The events come first: they tell of every process that the
-/// samples are of, since the events' ring is emptied after that of the samples.
-#[derive(Debug, Default)]
-pub(super) struct Batch {
-    pub(super) events: Vec<LifecycleEvent>,
-    /// Records, for [`decode::samples`].
-    pub(super) samples: Bytes,
-    /// Samples that found the queue full.
-    pub(super) dropped: HashMap<ProcessId, u64>,
-}
-
-/// What the threads of a session know of each other.
-#[derive(Debug, Default)]
-pub(super) struct Shared {
-    /// The reader is to take what is there, and end.
-    pub(super) stop: AtomicBool,
-    /// The worker is to look nothing more up.
-    pub(super) skip: AtomicBool,
-    /// The worker has met new code.
-    pub(super) hurry: AtomicBool,
-    /// Bytes on their way to the worker.
-    pub(super) queued_bytes: AtomicUsize,
-    /// For the progress line.
-    pub(super) samples: AtomicU64,
-    pub(super) lost: AtomicU64,
-    pub(super) processes: AtomicUsize,
-    pub(super) matched: AtomicUsize,
-}
 
 /// CPUs that came online or went are looked for this often.
 const FOLLOW_CPUS: Duration = Duration::from_secs(1);
@@ -78,6 +43,7 @@ pub(super) fn run(
         let stop = shared.stop.load(Ordering::Acquire);
         if stop {
             kernel.stop_sampling();
+            shared.has_stopped.store(true, Ordering::Release);
         } else if Instant::now() >= next_cpus {
             next_cpus += FOLLOW_CPUS;
             // A CPU that cannot be sampled now is tried again; the summary shows what lacks.
@@ -86,6 +52,7 @@ pub(super) fn run(
         let mut batch = Batch::default();
         if stop || Instant::now() >= next {
             take_samples(&mut rings, &mut batch, shared);
+            batch.has_all_samples = true;
             let is_fast =
                 batch.samples.len() >= FAST_BYTES || shared.hurry.swap(false, Ordering::Relaxed);
             interval = if is_fast { DRAIN_FAST } else { DRAIN };
@@ -94,8 +61,7 @@ pub(super) fn run(
         while let Some(record) = rings.events.next() {
             batch.events.extend(decode::event(&record));
         }
-        let is_empty = batch.events.is_empty() && batch.samples.is_empty();
-        if !is_empty && queue.send(Message::Batch(batch)).is_err() {
+        if !batch.is_empty() && queue.send(Message::Batch(batch)).is_err() {
             return; // the worker is gone
         }
         if stop {
@@ -109,7 +75,7 @@ fn take_samples(rings: &mut Rings, batch: &mut Batch, shared: &Shared) {
     let mut bytes = BytesMut::new();
     let mut n_samples = 0;
     let room = MAX_QUEUED_BYTES.saturating_sub(shared.queued_bytes.load(Ordering::Relaxed));
-    // Records that come while this loop runs are taken too, but not for ever.
+    // Records that come while this loop runs are taken too; the kernel is slower than it.
     while let Some(record) = rings.samples.next() {
         if !decode::is_whole(&record) {
             continue;

@@ -5,37 +5,31 @@ use std::{
     sync::{
         Arc,
         atomic::Ordering,
-        mpsc::{Receiver, RecvTimeoutError, SyncSender},
+        mpsc::{Receiver, RecvTimeoutError},
     },
     time::{Duration, Instant},
 };
 
-use hashbrown::{HashMap, hash_map::Entry};
+use hashbrown::HashMap;
 use profiler_common::{
     sample::{FLAG_EXITING, FLAG_GIL_HELD, FLAG_GIL_KNOWN, SampleHeader},
     status::Status,
 };
 
-use super::reader::{Batch, Shared};
+use super::{
+    now_ns,
+    queue::{Batch, Message, Shared},
+};
 use crate::{
     aggregate::ProfileBuilder,
     bpf::{LoadError, decode},
     model::{
-        Accounting, LostReason, Meta, ProcessId, ProcessInfo, Profile, SampleRow, StackId, Tgid,
-        Tid,
+        Accounting, LostReason, Meta, ProcessId, ProcessInfo, Profile, SampleRow, StackId, Tid,
     },
     process::{Kind, Process, Registry},
     procfs::ProcessMemory,
     resolve::{Bare, Codes, Outcome, Phases, Target},
 };
-
-/// What the worker gets.
-pub(super) enum Message {
-    /// Records.
-    Batch(Batch),
-    /// One more process to choose; answered when the kernel knows.
-    Choose(Tgid, SyncSender<Result<(), LoadError>>),
-}
 
 /// How often the figures of the progress line are counted anew.
 const PROGRESS: Duration = Duration::from_millis(500);
@@ -57,6 +51,7 @@ pub(super) struct Worker {
     shared: Arc<Shared>,
     next_progress: Instant,
     outcomes: Vec<(Bare, Outcome)>,
+    has_warned: bool,
 }
 
 impl Worker {
@@ -68,35 +63,49 @@ impl Worker {
             shared,
             next_progress: Instant::now(),
             outcomes: Vec::new(),
+            has_warned: false,
         }
     }
 
-    /// Works until the queue is closed.
-    ///
-    /// # Errors
-    /// When the kernel's maps cannot be written; what was collected is kept.
-    pub(super) fn run(&mut self, queue: &Receiver<Message>) -> Result<(), LoadError> {
+    /// Works until the queue is closed. What the kernel's maps do not take (a full table, say)
+    /// costs the process that it is about, not the recording: that one stays undecided.
+    pub(super) fn run(&mut self, queue: &Receiver<Message>) {
         loop {
             let now = Instant::now();
-            self.registry.look_again(now)?;
+            let looked = self.registry.look_again(now);
+            self.warn_once(looked);
             self.count_progress(now);
             let due = self.registry.next_due();
             let wait = due.map_or(IDLE, |due| due.saturating_duration_since(now).min(IDLE));
-            match queue.recv_timeout(wait) {
-                Ok(Message::Batch(batch)) => self.batch(&batch)?,
+            let message = queue.recv_timeout(wait);
+            if self.shared.has_stopped.swap(false, Ordering::Acquire) {
+                self.registry.end_accounts(now_ns());
+            }
+            match message {
+                Ok(Message::Batch(batch)) => self.batch(&batch),
                 Ok(Message::Choose(tgid, answer)) => {
                     // Who asked may have left.
                     let _ = answer.send(self.registry.choose(tgid));
                 }
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Err(RecvTimeoutError::Disconnected) => return,
             }
         }
     }
 
-    fn batch(&mut self, batch: &Batch) -> Result<(), LoadError> {
+    fn warn_once(&mut self, result: Result<(), LoadError>) {
+        if let Err(error) = result
+            && !std::mem::replace(&mut self.has_warned, true)
+        {
+            eprintln!("profiler: warning: {error}");
+        }
+    }
+
+    fn batch(&mut self, batch: &Batch) {
+        let n_ended = self.registry.n_ended();
         for event in &batch.events {
-            self.registry.on_event(event)?;
+            let followed = self.registry.on_event(event);
+            self.warn_once(followed);
         }
         for (&process, &n) in &batch.dropped {
             self.lose(process, LostReason::QueueFull, n);
@@ -107,34 +116,41 @@ impl Worker {
         }
         for (id, samples) in by_process {
             if id.epoch != 0 && self.registry.process(id).is_none() {
-                self.registry.adopt(id)?;
+                let adopted = self.registry.adopt(id);
+                self.warn_once(adopted);
             }
             self.samples(id, &samples);
+        }
+        if batch.has_all_samples {
+            for id in self.registry.forget(n_ended) {
+                if self.registry.process(id).is_none() {
+                    self.states.remove(&id);
+                } else if let Some(state) = self.states.get_mut(&id) {
+                    state.codes = Codes::default();
+                }
+            }
         }
         self.shared
             .queued_bytes
             .fetch_sub(batch.samples.len(), Ordering::Relaxed);
-        Ok(())
     }
 
     /// The samples of one process.
     fn samples(&mut self, id: ProcessId, samples: &[decode::Sample<'_>]) {
-        let Some(process) = self.registry.process(id) else {
-            return;
-        };
-        if process.is_out() {
-            self.states.remove(&id);
-            return;
+        match self.registry.process(id) {
+            None => return,
+            Some(process) if process.is_out() => return self.pass_over(id, samples.len()),
+            Some(_) => {}
         }
-        let mut state = match self.states.remove(&id) {
-            Some(state) => state,
-            None => self.new_state(process),
-        };
-        if let Kind::Python(interpreter) = &process.kind {
+        let mut state = self.take_state(id);
+        if let Some(process) = self.registry.process(id)
+            && let Kind::Python(interpreter) = &process.kind
+        {
             let target = Target {
                 memory: &ProcessMemory::new(id.tgid),
                 layout: &interpreter.layout,
-                skip: self.shared.skip.load(Ordering::Relaxed),
+                // What has ended has no memory; after an exec it is another program's.
+                skip: process.has_ended || self.shared.skip.load(Ordering::Relaxed),
             };
             let stacks = samples.iter().filter(|sample| has_frames(sample));
             let words = stacks.map(|sample| sample.words);
@@ -146,6 +162,27 @@ impl Worker {
             self.sample(id, &mut state, sample);
         }
         self.states.insert(id, state);
+    }
+
+    /// Samples that were on their way when their process turned out to be no target, or no
+    /// Python. It may become one yet, and then they were captured: they are lost.
+    fn pass_over(&mut self, id: ProcessId, n: usize) {
+        let mut state = self.take_state(id);
+        state.codes = Codes::default();
+        state.phases.end(false, &mut self.outcomes);
+        self.settle(id, &mut state);
+        let reason = LostReason::Walk(Status::Undecided);
+        *state.lost.entry(reason).or_default() += n as u64;
+        self.states.insert(id, state);
+    }
+
+    /// The state of a process, to be put back.
+    fn take_state(&mut self, id: ProcessId) -> State {
+        match (self.states.remove(&id), self.registry.process(id)) {
+            (Some(state), _) => state,
+            (None, Some(process)) => self.new_state(process),
+            (None, None) => State::default(),
+        }
     }
 
     fn new_state(&self, process: &Process) -> State {
@@ -211,10 +248,7 @@ impl Worker {
     }
 
     fn lose(&mut self, id: ProcessId, reason: LostReason, n: u64) {
-        let mut state = match self.states.entry(id) {
-            Entry::Occupied(state) => state.remove(),
-            Entry::Vacant(_) => State::default(),
-        };
+        let mut state = self.take_state(id);
         self.lose_in(&mut state, reason, n);
         self.states.insert(id, state);
     }

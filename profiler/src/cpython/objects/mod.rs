@@ -4,6 +4,7 @@
 //! calls for as many as there are; `types` proves that an object is what it should be.
 
 pub mod code;
+mod spans;
 pub mod strings;
 mod types;
 

@@ -59,6 +59,11 @@ impl StrHead {
         usize::try_from(self.n_chars).map_or(MAX_CHARS, |n_chars| n_chars.min(MAX_CHARS))
     }
 
+    /// Whether not all characters are kept.
+    fn is_cut(self) -> bool {
+        self.n_chars > MAX_CHARS as u64
+    }
+
     /// Bytes from the object's start that [`decode`] needs: at most 4 KiB and a head.
     pub fn end(self) -> usize {
         self.data + self.n_kept() * self.width
@@ -68,30 +73,41 @@ impl StrHead {
 /// The text of a str object, of which at least [`StrHead::end`] bytes are here. What is no
 /// character (lone surrogates), or none that XML 1.0 allows, becomes U+FFFD.
 pub fn decode(layout: &UnicodeLayout, object: &[u8]) -> Option<String> {
-    let head = StrHead::parse(layout, object)?;
-    let characters = object.get(head.data..head.end())?;
-    let mut text: String = match head.width {
-        1 => characters
-            .iter()
-            .map(|&byte| character(byte.into()))
-            .collect(),
-        2 => characters
-            .as_chunks()
-            .0
-            .iter()
-            .map(|&pair| character(u16::from_le_bytes(pair).into()))
-            .collect(),
-        _ => characters
-            .as_chunks()
-            .0
-            .iter()
-            .map(|&four| character(u32::from_le_bytes(four)))
-            .collect(),
-    };
-    if head.n_chars > MAX_CHARS as u64 {
-        text.push('…');
+    let (head, characters) = characters(layout, object)?;
+    let mut text: String = decoded(head, characters).collect();
+    if head.is_cut() {
+        text.push(CUT);
     }
     Some(text)
+}
+
+/// Whether [`decode`] would give the same text, which it has given before. Allocates nothing.
+pub fn is(layout: &UnicodeLayout, object: &[u8], text: &str) -> bool {
+    let Some((head, characters)) = characters(layout, object) else {
+        return false;
+    };
+    if head.width == 1 && !head.is_cut() && characters == text.as_bytes() && text.is_ascii() {
+        return true; // the usual case, in one comparison
+    }
+    decoded(head, characters)
+        .chain(head.is_cut().then_some(CUT))
+        .eq(text.chars())
+}
+
+/// Ends a text that was cut.
+const CUT: char = '…';
+
+/// The head and the characters that are kept, as they stand in the object.
+fn characters<'a>(layout: &UnicodeLayout, object: &'a [u8]) -> Option<(StrHead, &'a [u8])> {
+    let head = StrHead::parse(layout, object)?;
+    Some((head, object.get(head.data..head.end())?))
+}
+
+fn decoded(head: StrHead, characters: &[u8]) -> impl Iterator<Item = char> {
+    characters.chunks_exact(head.width).map(|bytes| {
+        let bytes = bytes.iter().rev();
+        character(bytes.fold(0, |number, &byte| number << 8 | u32::from(byte)))
+    })
 }
 
 fn character(code_point: u32) -> char {
@@ -165,6 +181,41 @@ pub(in crate::cpython) mod tests {
                 Some(text)
             );
         }
+    }
+
+    #[test]
+    fn only_the_same_text_is_the_same() {
+        let texts = [
+            "",
+            "f",
+            "g",
+            "ff",
+            "ÿ",
+            "функция",
+            "функции",
+            "f😀",
+            "\u{fffd}",
+        ];
+        let long = [
+            "a".repeat(MAX_CHARS),
+            "a".repeat(MAX_CHARS) + "…",
+            "ж".repeat(2_000),
+        ];
+        let texts = texts.into_iter().chain(long.iter().map(String::as_str));
+        for object_text in texts.clone() {
+            let object = str_3_12(0, object_text);
+            for text in texts.clone() {
+                let wanted = decode(&unicode(12), &object).as_deref() == Some(text);
+                assert_eq!(
+                    is(&unicode(12), &object, text),
+                    wanted,
+                    "{object_text:?} {text:?}"
+                );
+            }
+        }
+        let control = object(0, 1, true, &[1], 40, 56);
+        assert!(is(&unicode(12), &control, "\u{fffd}"));
+        assert!(!is(&unicode(12), &control[..40], "\u{fffd}"));
     }
 
     #[test]

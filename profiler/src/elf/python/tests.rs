@@ -248,9 +248,8 @@ fn a_file_of_exabytes_is_not_read() {
     bytes[headers::E_SHNUM..headers::E_SHNUM + 2].copy_from_slice(&u16::MAX.to_le_bytes());
     let file = file_of(&bytes);
     file.set_len(1 << 40).unwrap();
-    let start = std::time::Instant::now();
+    // Reading what the headers claim would take hours.
     assert!(python_module(&file).unwrap().is_none());
-    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
 }
 
 #[test]

@@ -8,6 +8,20 @@ use crate::procfs::file_mappings;
 
 const PROGRAM: &str = "/usr/bin/cat";
 
+/// The regular file that a mapping shows, for reading.
+fn open_mapped(tgid: Tgid, mapping: &Mapping) -> Result<File, ProcfsError> {
+    let problem = "it is no regular file";
+    let refused = ProcfsError::Refused {
+        tgid,
+        what: WHAT,
+        problem,
+    };
+    let mapped = MappedFile::locate(tgid, mapping)?.ok_or(refused)?;
+    mapped
+        .open()
+        .map_err(|source| ProcfsError::new(tgid, WHAT, source))
+}
+
 /// A copy of a program, running; killed when dropped.
 struct Running(Child);
 

@@ -80,9 +80,10 @@ fn a_code_object_is_read_whole() {
 fn a_batch_takes_a_handful_of_calls() {
     let mut image = image();
     let addresses: Vec<u64> = (0..100).map(|i| CODE + i * 0x100).collect();
-    for &address in &addresses {
-        image.put(address, &code_object(TYPES[0].0, 3, 7));
-    }
+    // One behind the other, with nothing unmapped in between, as on pages.
+    let mut object = code_object(TYPES[0].0, 3, 7);
+    object.resize(0x100, 0);
+    image.put(CODE, &object.repeat(100));
     let (mut reader, layout) = (CodeReader::new(), layout_3_12());
     assert!(
         reader
