@@ -10,7 +10,7 @@ use integration::{
     inventory::{Interpreter, Inventory},
     python::{Scripts, Workload, command},
     record::{self, record},
-    stacks::{Window, check, check_all},
+    stacks::{Window, check, check_all, check_all_of_late},
     truth::Phase,
 };
 use libtest_mimic::Trial;
@@ -92,7 +92,7 @@ fn beside_a_bystander(
 fn chosen_by_name(python: &Interpreter, comm: &str, command: &mut Command) -> Result<()> {
     let config = record::of_comms(&[comm]);
     let (profile, phases) = beside_a_bystander(python, config, || start_and_run(command))?;
-    check_all(&profile, &phases, 1000)
+    check_all_of_late(&profile, &phases, 1000)
 }
 
 fn start_and_run(command: &mut Command) -> Result<(Workload, Vec<Phase>)> {
@@ -184,7 +184,7 @@ fn everything(python: &Interpreter) -> Result<()> {
     let mut command = command(python);
     command.arg(scripts.inside("nested.py"));
     let (profile, phases) = beside_a_bystander(python, config, || start_and_run(&mut command))?;
-    check_all(&profile, &phases, 1000)
+    check_all_of_late(&profile, &phases, 1000)
 }
 
 /// The parent is chosen by its pid, before it has a child.
@@ -203,7 +203,7 @@ fn child(python: &Interpreter, how: &str) -> Result<()> {
         let phases = workload.run()?;
         Ok((workload, phases))
     })?;
-    check_all(&profile, &phases, 1000)
+    check_all_of_late(&profile, &phases, 1000)
 }
 
 fn in_a_venv(python: &Interpreter) -> Result<()> {
@@ -253,6 +253,7 @@ fn in_other_namespaces(python: &Interpreter) -> Result<()> {
         let window = Window {
             tgid: host_tgid,
             tid: Tid(host_tgid.0),
+            starts_late: true,
             ..Window::of(phase)
         };
         check(&profile, phase, window, 1000)?;
@@ -292,5 +293,5 @@ fn started_later(python: &Interpreter) -> Result<()> {
         workload.run()
     })?;
     workload.finish()?;
-    check_all(&profile, &phases, 1000)
+    check_all_of_late(&profile, &phases, 1000)
 }

@@ -4,12 +4,12 @@
 //! with names, files and lines; nothing at the ends is left out.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashSet},
     fmt::Write,
 };
 
 use anyhow::{Result, bail};
-use profiler::model::{Frame, Profile, SampleRow, StackId, Tgid, Tid};
+use profiler::model::{Frame, Profile, SampleRow, Special, StackId, Tgid, Tid};
 
 use crate::truth::{Gil, Phase, TrueFrame, TrueStack};
 
@@ -31,16 +31,41 @@ const REPLACED: &str = "<code replaced>";
 ///
 /// With every difference.
 pub fn check_all(profile: &Profile, phases: &[Phase], rate_hz: u32) -> Result<()> {
-    if phases.is_empty() {
+    check_windows(
+        profile,
+        phases.iter().map(|phase| (phase, Window::of(phase))),
+        rate_hz,
+    )
+}
+
+/// Like [`check_all`], for a process that started after the recording: until user space has told
+/// the kernel what it is, its samples are `<start-up>`. On a busy machine it may be at work then.
+///
+/// # Errors
+///
+/// With every difference.
+pub fn check_all_of_late(profile: &Profile, phases: &[Phase], rate_hz: u32) -> Result<()> {
+    let late = |phase| Window {
+        starts_late: true,
+        ..Window::of(phase)
+    };
+    check_windows(
+        profile,
+        phases.iter().map(|phase| (phase, late(phase))),
+        rate_hz,
+    )
+}
+
+fn check_windows<'a>(
+    profile: &Profile,
+    phases: impl ExactSizeIterator<Item = (&'a Phase, Window)>,
+    rate_hz: u32,
+) -> Result<()> {
+    if phases.len() == 0 {
         bail!("the workload had no phases");
     }
     let mut report = String::new();
-    for phase in phases {
-        let window = Window {
-            tgid: Tgid(phase.pid),
-            tid: Tid(phase.tid),
-            ..Window::of(phase)
-        };
+    for (phase, window) in phases {
         if let Err(difference) = check(profile, phase, window, rate_hz) {
             writeln!(report, "{difference:#}")?;
         }
@@ -63,6 +88,8 @@ pub struct Window {
     pub t0: u64,
     /// Second mark.
     pub t1: u64,
+    /// Samples before the first stack may be `<start-up>`.
+    pub starts_late: bool,
 }
 
 impl Window {
@@ -73,6 +100,7 @@ impl Window {
             tid: Tid(phase.tid),
             t0: phase.t0,
             t1: phase.t1,
+            starts_late: false,
         }
     }
 
@@ -93,10 +121,13 @@ impl Window {
 /// With every difference.
 pub fn check(profile: &Profile, phase: &Phase, window: Window, rate_hz: u32) -> Result<()> {
     let mut by_stack: BTreeMap<StackId, u64> = BTreeMap::new();
-    for row in window.rows(profile) {
+    let total = window.rows(profile).count();
+    let is_early = |row: &&SampleRow| {
+        window.starts_late && render(profile, row.stack) == [Err(Special::StartUp.label())]
+    };
+    for row in window.rows(profile).skip_while(is_early) {
         *by_stack.entry(row.stack).or_default() += 1;
     }
-    let total: u64 = by_stack.values().sum();
     let mut complaints = Vec::new();
 
     let expected = phase.thread_time_ns as f64 * 1e-9 * f64::from(rate_hz);
@@ -218,23 +249,6 @@ pub fn render(profile: &Profile, id: StackId) -> Vec<Result<TrueFrame, &'static 
             }
         });
     frames.collect()
-}
-
-/// Samples by their whole stack as text, for messages.
-pub fn histogram<'a>(
-    profile: &Profile,
-    rows: impl Iterator<Item = &'a SampleRow>,
-) -> Vec<(u64, String)> {
-    let mut by_stack: HashMap<StackId, u64> = HashMap::new();
-    for row in rows {
-        *by_stack.entry(row.stack).or_default() += 1;
-    }
-    let mut counts: Vec<_> = by_stack
-        .into_iter()
-        .map(|(id, count)| (count, Rendered::new(profile, id).text.join("; ")))
-        .collect();
-    counts.sort_by(|a, b| b.cmp(a));
-    counts
 }
 
 /// The law's numbers, for messages.

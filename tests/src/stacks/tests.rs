@@ -140,6 +140,28 @@ fn too_few_and_unseen_and_edgy_are_seen() {
 }
 
 #[test]
+fn a_late_process_starts_up_first_and_never_again() {
+    let late = |profile: &Profile| check_all_of_late(profile, &[phase()], 1000);
+    let start_up = |mut profile: Profile| {
+        profile.symbols.stacks[3] = Box::new([FrameId(4)]);
+        profile.symbols.frames[4] = Frame::Special(Special::StartUp);
+        profile
+    };
+    let first = start_up(profile(100, |i| if i < 3 { SPECIAL } else { RIGHT }));
+    late(&first).unwrap();
+    assert!(check_all(&first, &[phase()], 1000).is_err());
+    assert!(
+        late(&start_up(profile(100, |i| if i == 50 {
+            SPECIAL
+        } else {
+            RIGHT
+        })))
+        .is_err()
+    );
+    assert!(late(&start_up(profile(100, |_| SPECIAL))).is_err());
+}
+
+#[test]
 fn a_replaced_frame_is_accepted_where_code_dies_and_nothing_else() {
     let mut profile = profile(100, |i| if i == 7 { SPECIAL } else { RIGHT });
     profile.symbols.frames[4] = Frame::Special(Special::CodeReplaced);
