@@ -1,4 +1,4 @@
-//! Clocks: the monotonic one, the CPU time of a process, and of all its threads alone.
+//! Clocks, and what /proc counts.
 
 use std::{fs, io, time::Duration};
 
@@ -46,4 +46,14 @@ pub(crate) fn status_kib(tgid: Tgid, field: &str) -> Result<u64> {
     number
         .parse()
         .with_context(|| format!("{field} is no number: {line}"))
+}
+
+/// Processes and threads that the host has started since it booted.
+pub(crate) fn process_starts() -> Result<u64> {
+    let stat = fs::read_to_string("/proc/stat")?;
+    let number = stat
+        .lines()
+        .find_map(|line| line.strip_prefix("processes "));
+    let number = number.context("/proc/stat does not count processes")?;
+    Ok(number.trim().parse()?)
 }

@@ -53,22 +53,29 @@ pub(crate) fn pin(tgid: Tgid, cpu: usize) -> Result<()> {
 }
 
 /// Starts it in a session of its own: where the scheduler groups by session, a priority counts
-/// within the group only, and the group's own can then be raised: [`put_first`].
-pub(crate) fn own_session(command: &mut Command) {
-    // SAFETY: setsid is async-signal-safe and takes nothing. (It cannot fail in a new process.)
-    let set_session = || check(unsafe { libc::setsid() });
-    // SAFETY: the closure only makes that call.
-    unsafe { command.pre_exec(set_session) };
+/// within the group only, and the group's own can then be set: [`set_nice`]. It ends with
+/// this process, whatever ends that.
+pub(crate) fn own_session(command: &mut Command) -> &mut Command {
+    let enter = || {
+        // SAFETY: setsid is async-signal-safe and takes nothing.
+        check(unsafe { libc::setsid() })?;
+        // SAFETY: prctl is async-signal-safe, and this option takes one integer.
+        check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) })
+    };
+    // SAFETY: the closure only makes these two calls.
+    unsafe { command.pre_exec(enter) }
 }
 
-/// Gives a process of [`own_session`] the highest ordinary priority, so that others on the
-/// machine displace it seldom.
-pub(crate) fn put_first(tgid: Tgid) -> Result<()> {
+/// The highest ordinary priority: others on the machine displace such a process seldom.
+pub(crate) const FIRST: i32 = -20;
+
+/// Gives a process of [`own_session`] this priority.
+pub(crate) fn set_nice(tgid: Tgid, nice: i32) -> Result<()> {
     // SAFETY: the call takes three integers.
-    check(unsafe { libc::setpriority(libc::PRIO_PROCESS, tgid.0, -20) })
-        .with_context(|| format!("cannot raise the priority of {tgid}"))?;
-    // A kernel without autogroups has no such file.
-    let _ = fs::write(format!("/proc/{tgid}/autogroup"), "-20");
+    check(unsafe { libc::setpriority(libc::PRIO_PROCESS, tgid.0, nice) })
+        .with_context(|| format!("cannot set the priority of {tgid}"))?;
+    // A kernel without groups by session has no such file.
+    let _ = fs::write(format!("/proc/{tgid}/autogroup"), nice.to_string());
     Ok(())
 }
 

@@ -31,7 +31,7 @@ pub(crate) fn run(bench: &Bench) -> Result<Vec<Table>> {
             table.add(row(bench, &mut targets, work, name, rate_hz)?);
         }
     }
-    // The reader shares a CPU with one of these, at the same priority.
+    // The reader shares a CPU with one of these, which has no priority over it.
     targets.push(Target::start_beside(&bench.python, bench.cpus.ours)?);
     for (work, name) in [
         (Work::Depth(20), "2 loops of 20 frames"),
@@ -59,7 +59,7 @@ fn row(bench: &Bench, targets: &mut [Target], work: Work, name: &str, rate_hz: u
     let early = session.progress().samples;
     let begin = cpu_times(targets)?;
     events.on()?;
-    thread::sleep(Duration::from_secs(bench.pick(10, 3)));
+    thread::sleep(Duration::from_secs(bench.pick(10, 2)));
     let cpu_s = (cpu_times(targets)? - begin).as_secs_f64();
     events.off()?;
     drop(events);

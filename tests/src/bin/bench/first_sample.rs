@@ -77,6 +77,7 @@ fn idle(bench: &Bench) -> Result<Idle> {
 fn once(tgid: Tgid) -> Result<f64> {
     let mut program = Command::new(env::current_exe()?);
     program.args(["--until-first-sample", &tgid.to_string()]);
+    // It inherits this process's CPU and priority.
     let start_ns = monotonic_ns();
     let output = program.stderr(Stdio::inherit()).output()?;
     let text = String::from_utf8_lossy(&output.stdout);

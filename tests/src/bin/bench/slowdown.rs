@@ -72,7 +72,7 @@ fn rounds(bench: &Bench, target: &Target, rate_hz: u32) -> Result<Vec<[f64; 3]>>
     };
     let (session, ours) = Events::of_session(config, bench.cpus.n)?;
     let mut rounds = Vec::new();
-    for round in 0..bench.pick(120, 24) {
+    for round in 0..bench.pick(120, 18) {
         let mut costs = [0.0; 3];
         for which in ORDERS[round % ORDERS.len()] {
             match which {

@@ -72,13 +72,15 @@ pub(crate) struct Pace {
 impl Target {
     /// Starts it at rest on this CPU, before everything else there.
     pub(crate) fn start(python: &Interpreter, cpu: usize) -> Result<Self> {
-        let target = Self::start_beside(python, cpu)?;
-        cpus::put_first(target.tgid())?;
-        Ok(target)
+        Self::start_at(python, cpu, cpus::FIRST)
     }
 
-    /// Starts it at rest on this CPU, with no more right to it than others.
+    /// Starts it at rest on this CPU, with the ordinary right to it.
     pub(crate) fn start_beside(python: &Interpreter, cpu: usize) -> Result<Self> {
+        Self::start_at(python, cpu, 0)
+    }
+
+    fn start_at(python: &Interpreter, cpu: usize, nice: i32) -> Result<Self> {
         let folder = tempfile::Builder::new()
             .prefix("profiler-bench-")
             .tempdir_in(python.root().join("tmp"))?;
@@ -91,6 +93,7 @@ impl Target {
         start
             .arg(python.inside(&script)?)
             .arg(python.inside(&control)?);
+        cpus::own_session(&mut start);
         let process = Process::start(&mut start)?;
         let tgid = process.tgid();
         let target = Self {
@@ -99,6 +102,7 @@ impl Target {
             _folder: folder,
         };
         cpus::pin(tgid, cpu)?;
+        cpus::set_nice(tgid, nice)?;
         Ok(target)
     }
 
