@@ -24,6 +24,9 @@ use integration::inventory::{Inventory, Missing};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() -> ExitCode {
+    // Under nohup it is ignored, and so it would be in the profilers that the tests start.
+    // SAFETY: no handler is installed, only the default restored; nothing else runs yet.
+    unsafe { libc::signal(libc::SIGHUP, libc::SIG_DFL) };
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(1);
     let inventory = match Inventory::read() {

@@ -10,7 +10,7 @@ use std::{
 };
 
 use nix::{
-    sys::signal::{Signal, kill},
+    sys::signal::{SigHandler, Signal, kill, signal},
     unistd::Pid,
 };
 
@@ -127,6 +127,9 @@ fn child() {
     let Ok(words) = std::env::var("ARGS") else {
         return;
     };
+    // Under nohup it is ignored, and then it stays so.
+    // SAFETY: no handler is installed, only the default restored.
+    unsafe { signal(Signal::SIGHUP, SigHandler::SigDfl) }.unwrap();
     let Ok(Parsed::Record(plan)) = args::parse(words.split('\x1f').map(Into::into)) else {
         panic!("bad arguments: {words}");
     };
