@@ -24,6 +24,9 @@ const LOOKS_MS: &[u64] = &[
 ];
 /// See [`LOOKS_MS`].
 pub(super) const N_QUICK_LOOKS: usize = 10;
+/// See [`LOOKS_MS`]: the longest wait, of 5 ms, in the first second of a starting interpreter.
+const STARTING_LOOK: usize = 5;
+const N_STARTING_LOOKS: usize = 200;
 
 /// What a process is.
 #[derive(Clone, Debug)]
@@ -108,8 +111,10 @@ impl Process {
         };
         let n = match self.kind {
             Kind::Python(_) | Kind::Refused(_) => return name,
-            // A Python that is not ready is looked at often.
-            Kind::Starting(_) => self.looks.min(N_QUICK_LOOKS - 1),
+            // A Python that is not ready is looked at often: until it is seen to be, its samples
+            // are `<start-up>`. One that embeds an interpreter may take for ever.
+            Kind::Starting(_) if self.looks < N_STARTING_LOOKS => self.looks.min(STARTING_LOOK),
+            Kind::Starting(_) => N_QUICK_LOOKS - 1,
             // What ran already has loaded what it needs.
             _ if self.was_running => N_QUICK_LOOKS - 1 + self.looks,
             _ => self.looks,
