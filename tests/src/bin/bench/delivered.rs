@@ -31,8 +31,8 @@ pub(crate) fn run(bench: &Bench) -> Result<Vec<Table>> {
             table.add(row(bench, &mut targets, work, name, rate_hz)?);
         }
     }
-    // The reader shares a CPU with one of these, which has no priority over it.
-    targets.push(Target::start_beside(&bench.python, bench.cpus.ours)?);
+    // The reader shares a CPU with this one, at the same priority.
+    targets.push(Target::start(&bench.python, bench.cpus.ours)?);
     for (work, name) in [
         (Work::Depth(20), "2 loops of 20 frames"),
         (Work::Wide, "2 x 450 functions"),

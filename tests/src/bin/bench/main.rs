@@ -18,6 +18,7 @@ mod walk;
 
 use std::{
     env, fs,
+    os::unix::process::ExitStatusExt,
     path::PathBuf,
     process::{Command, ExitCode},
     time::Instant,
@@ -142,6 +143,9 @@ fn run_apart() -> Result<bool> {
     let mut again = Command::new(env::current_exe()?);
     again.arg("--apart").args(env::args_os().skip(1));
     let status = cpus::own_session(&mut again).status()?;
+    if status.signal().is_some() {
+        eprintln!("bench: it was ended: {status}");
+    }
     Ok(status.success())
 }
 

@@ -72,15 +72,6 @@ pub(crate) struct Pace {
 impl Target {
     /// Starts it at rest on this CPU, before everything else there.
     pub(crate) fn start(python: &Interpreter, cpu: usize) -> Result<Self> {
-        Self::start_at(python, cpu, cpus::FIRST)
-    }
-
-    /// Starts it at rest on this CPU, with the ordinary right to it.
-    pub(crate) fn start_beside(python: &Interpreter, cpu: usize) -> Result<Self> {
-        Self::start_at(python, cpu, 0)
-    }
-
-    fn start_at(python: &Interpreter, cpu: usize, nice: i32) -> Result<Self> {
         let folder = tempfile::Builder::new()
             .prefix("profiler-bench-")
             .tempdir_in(python.root().join("tmp"))?;
@@ -102,7 +93,7 @@ impl Target {
             _folder: folder,
         };
         cpus::pin(tgid, cpu)?;
-        cpus::set_nice(tgid, nice)?;
+        cpus::set_nice(tgid, cpus::FIRST)?;
         Ok(target)
     }
 
