@@ -13,6 +13,10 @@ const _: () = assert!(MAX_FRAMES as usize <= MAX_FRAME_WORDS);
 /// Steps of a walk at most: frames and the boundaries between them.
 pub const MAX_STEPS: u32 = 2 * MAX_FRAMES;
 
+/// Steps in one call-back of bpf_loop, which share its look-ups of the walk and the record:
+/// 3.12 at 60 frames takes 1.76 us with 8, 1.84 us with 4, 2.43 us with 1.
+pub const STEPS_A_CALL: u32 = 8;
+
 /// Bytes of the data stack read at once: up to 8 KiB a read costs about what 8 bytes cost
 /// (326 ns against 107 ns), 16 KiB costs 871 ns.
 pub const WINDOW_BYTES: usize = 8 * 1024;

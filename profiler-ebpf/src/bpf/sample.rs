@@ -8,7 +8,7 @@ use aya_ebpf::helpers::{
 };
 use profiler_common::{
     counter::Counter,
-    limits::{MAX_STEPS, RECORD_BYTES},
+    limits::{MAX_STEPS, RECORD_BYTES, STEPS_A_CALL},
     process::{ProcessEntry, ProcessKey, PyProcess, VERDICT_SKIP, VERDICT_WALK},
     sample::{FLAG_EXITING, SampleHeader},
     status::Status,
@@ -118,7 +118,7 @@ fn take_stack(walk: &mut Walk, python: Option<&PyProcess>) -> Result<u64, Status
         return Ok(address);
     }
     // SAFETY: the callback has the signature that the helper requires and uses no context.
-    let steps = unsafe { bpf_loop(MAX_STEPS, on_step as *mut c_void, ptr::null_mut(), 0) };
+    let steps = unsafe { bpf_loop(MAX_STEPS / STEPS_A_CALL, on_step as *mut c_void, ptr::null_mut(), 0) };
     if steps < 0 {
         walk.stop(Status::LoopFailed);
     }
@@ -126,7 +126,7 @@ fn take_stack(walk: &mut Walk, python: Option<&PyProcess>) -> Result<u64, Status
     Ok(address)
 }
 
-/// One step of the loop; 1 ends it.
+/// Some steps of the walk; 1 ends the loop.
 #[inline(never)]
 extern "C" fn on_step(_index: u32, _context: *mut c_void) -> i64 {
     let (Some(walk), Some(record)) = (WALK.get_ptr_mut(0), RECORD.get_ptr_mut(0)) else {
@@ -136,11 +136,14 @@ extern "C" fn on_step(_index: u32, _context: *mut c_void) -> i64 {
     let walk = unsafe { &mut *walk };
     // SAFETY: as above.
     let record = unsafe { &mut *record };
-    if frames::step(&UserMemory, walk, record) {
-        0
-    } else {
-        1
+    let mut n = 0;
+    while n < STEPS_A_CALL {
+        if !frames::step(&UserMemory, walk, record) {
+            return 1;
+        }
+        n += 1;
     }
+    0
 }
 
 /// Writes the record into the ring and counts for the process.

@@ -62,7 +62,9 @@ impl Kernel {
         for (global, member) in OFFSETS {
             offsets.push((*global, u64::from(btf.offset(member)?)));
         }
+        // aya would parse all of the kernel's types, for relocations that a Rust object lacks.
         let mut loader = EbpfLoader::new();
+        loader.btf(None);
         loader.map_max_entries("SAMPLES", ring_bytes);
         for (global, offset) in &offsets {
             loader.override_global(global, offset, true);
