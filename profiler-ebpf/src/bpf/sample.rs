@@ -118,7 +118,14 @@ fn take_stack(walk: &mut Walk, python: Option<&PyProcess>) -> Result<u64, Status
         return Ok(address);
     }
     // SAFETY: the callback has the signature that the helper requires and uses no context.
-    let steps = unsafe { bpf_loop(MAX_STEPS / STEPS_A_CALL, on_step as *mut c_void, ptr::null_mut(), 0) };
+    let steps = unsafe {
+        bpf_loop(
+            MAX_STEPS / STEPS_A_CALL,
+            on_step as *mut c_void,
+            ptr::null_mut(),
+            0,
+        )
+    };
     if steps < 0 {
         walk.stop(Status::LoopFailed);
     }

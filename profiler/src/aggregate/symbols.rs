@@ -22,6 +22,7 @@ pub struct SymbolTable {
     frames: HashTable<u32>,
     stacks: HashTable<u32>,
     hasher: DefaultHashBuilder,
+    size: usize,
 }
 
 impl SymbolTable {
@@ -36,6 +37,7 @@ impl SymbolTable {
             symbols,
             functions,
             hasher,
+            size,
             ..
         } = self;
         FunctionId(intern(
@@ -43,7 +45,10 @@ impl SymbolTable {
             hasher,
             &mut symbols.functions,
             function,
-            Function::clone,
+            |function| {
+                *size += size_of::<Function>() + function.name.len() + function.file.len();
+                function.clone()
+            },
         ))
     }
 
@@ -80,6 +85,7 @@ impl SymbolTable {
             symbols,
             stacks,
             hasher,
+            size,
             ..
         } = self;
         StackId(intern(
@@ -87,8 +93,16 @@ impl SymbolTable {
             hasher,
             &mut symbols.stacks,
             frames,
-            |frames| frames.into(),
+            |frames| {
+                *size += size_of::<Box<[FrameId]>>() + size_of_val(frames);
+                frames.into()
+            },
         ))
+    }
+
+    /// Bytes that the functions and stacks take, about: a file name counts for each function.
+    pub fn size(&self) -> usize {
+        self.size
     }
 
     /// What the handles stand for.

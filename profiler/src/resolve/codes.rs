@@ -5,6 +5,9 @@
 //! one that changed since the last batch is `<code replaced>` in this one and read anew in the
 //! next. So that code which ran once and died, as modules do, is forgotten before its address
 //! runs again as other code, some of those that do not occur are compared too, in turn.
+//!
+//! What a process can make us do and keep is bounded, batch by batch and in all: whoever runs it
+//! can have as many code objects, as long tables and as deep stacks as they like.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -18,6 +21,7 @@ use crate::{
     bpf::decode::Words,
     cpython::{
         Layout, ReadMemory,
+        linetable::Lines,
         objects::{Code, CodeReader, ObjectError},
     },
     model::{FrameId, Function, FunctionId, LostReason, Special, StackId},
@@ -37,6 +41,7 @@ pub struct Target<'a> {
 #[derive(Clone, Debug)]
 struct Known {
     code: Arc<Code>,
+    lines: Arc<Lines>,
     function: FunctionId,
     /// The batch that proved it last.
     batch: u64,
@@ -53,16 +58,20 @@ enum Unknown {
 }
 
 /// What is known of one process.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Codes {
     reader: CodeReader,
     known: HashMap<u64, Known>,
+    /// Bytes that `known` takes, about.
+    known_bytes: usize,
     unknown: HashMap<u64, Unknown>,
     /// Stacks of known code objects only, by their frame words, and the batch that proved all
     /// of them last.
     stacks: HashMap<Box<[u8]>, (StackId, u64)>,
-    /// What `stacks` holds, about.
+    /// Bytes of the keys of `stacks`.
     stack_bytes: usize,
+    /// Bytes that the symbols have grown by for this process.
+    spent: usize,
     batch: u64,
     /// Addresses of `known` and the batches that read them, in the order in which they are to be
     /// compared. What was replaced since stands here until its turn comes.
@@ -70,17 +79,36 @@ pub struct Codes {
     scratch: Vec<FrameId>,
 }
 
-/// Bytes of stacks that one process may have in [`Codes::stacks`]: some 15,000 of 60 frames. When
-/// there are more it starts again from nothing.
-const MAX_STACK_BYTES: usize = 8 * 1024 * 1024;
-
-/// Bytes of one of them beside its words.
-const STACK_ENTRY_BYTES: usize = 64;
-
 /// Code objects that do not occur in a batch and are compared all the same.
 const TURN: usize = 32;
+/// Code objects that are read, or compared, in one batch: the 25 samples of 50 ms at 500 Hz have
+/// some hundred different ones. What goes beyond is `<unreadable>` in this batch.
+const MAX_IN_BATCH: usize = 4_096;
+/// Code objects that are read at once: 32 MiB where all have the longest line table.
+const READ_AT_ONCE: usize = 128;
+/// Bytes of code objects and of cached stacks that are kept of one process, each; a program of
+/// 20,000 functions has 6 MB of line tables. When there are more all are forgotten, and read anew.
+const MAX_KEPT_BYTES: usize = 32 << 20;
+/// Bytes of symbols that one process can add to the profile: names of its own, and stacks of
+/// their own. After that no new function is named, and of a stack the inner part is kept.
+const MAX_SPENT_BYTES: usize = 256 << 20;
+/// Frames of that inner part.
+const INNER_FRAMES: usize = 128;
 
 impl Codes {
+    /// For a process that was forked from this one: it begins with the same code objects.
+    #[must_use]
+    pub fn inherited(&self) -> Self {
+        Self {
+            reader: self.reader.clone(),
+            known: self.known.clone(),
+            known_bytes: self.known_bytes,
+            batch: self.batch,
+            turn: self.turn.clone(),
+            ..Self::default()
+        }
+    }
+
     /// Prepares for the stacks of one batch: reads what is new and proves what is known. Returns
     /// whether there was anything new: then more may come soon.
     pub fn prepare<'a>(
@@ -91,6 +119,12 @@ impl Codes {
     ) -> bool {
         self.batch += 1;
         self.unknown.clear();
+        if self.known_bytes > MAX_KEPT_BYTES {
+            self.forget();
+        }
+        if self.stack_bytes > MAX_KEPT_BYTES {
+            self.forget_stacks();
+        }
         let mut new = HashSet::new();
         let mut seen = Vec::new();
         for words in stacks {
@@ -112,6 +146,10 @@ impl Codes {
                     }
                 }
             }
+        }
+        if seen.len() > MAX_IN_BATCH {
+            self.forget();
+            new.extend(seen.drain(..));
         }
         let n_seen = seen.len();
         self.take_turn(&mut seen);
@@ -149,63 +187,94 @@ impl Codes {
         if target.skip {
             return;
         }
-        let codes: Vec<(u64, &Code)> = addresses
+        let (positions, codes): (Vec<usize>, Vec<(u64, &Code)>) = addresses
             .iter()
-            .filter_map(|address| Some((*address, &*self.known.get(address)?.code)))
-            .collect();
+            .enumerate()
+            .filter_map(|(n, address)| Some((n, (*address, &*self.known.get(address)?.code))))
+            .unzip();
         let unchanged = CodeReader::unchanged(target.memory, target.layout, &codes);
-        let replaced: Vec<u64> = codes
-            .iter()
+        let replaced: Vec<(usize, u64)> = positions
+            .into_iter()
+            .zip(codes)
             .zip(unchanged)
-            .filter_map(|((address, _), unchanged)| (unchanged == Some(false)).then_some(*address))
+            .filter_map(|((n, (address, _)), unchanged)| {
+                (unchanged == Some(false)).then_some((n, address))
+            })
             .collect();
         if replaced.is_empty() {
             return;
         }
         self.forget_stacks();
-        for address in replaced {
-            self.known.remove(&address);
-            if addresses[..n_seen].contains(&address) {
+        for (n, address) in replaced {
+            if let Some(known) = self.known.remove(&address) {
+                self.known_bytes -= known.size();
+            }
+            if n < n_seen {
                 self.unknown.insert(address, Unknown::Replaced);
             }
         }
     }
 
     fn read(&mut self, target: &Target<'_>, symbols: &mut SymbolTable, addresses: Vec<u64>) {
-        if target.skip {
-            let unreadable = addresses
-                .into_iter()
-                .map(|address| (address, Unknown::Unreadable));
-            self.unknown.extend(unreadable);
-            return;
-        }
-        let codes = self.reader.read(target.memory, target.layout, &addresses);
-        for (address, code) in addresses.into_iter().zip(codes) {
-            match code {
-                Ok(code) => {
-                    let function = symbols.function(&Function {
-                        name: code.name.clone(),
-                        file: code.file.clone(),
-                        first_line: code.first_line,
-                    });
-                    let code = code.into();
-                    let batch = self.batch;
-                    self.known.insert(
-                        address,
-                        Known {
-                            code,
-                            function,
-                            batch,
-                            read_in: batch,
-                        },
-                    );
-                    self.turn.push_back((address, batch));
-                }
-                Err(error) => {
-                    self.unknown.insert(address, error.into());
+        let mut rest = &addresses[..];
+        let mut n_left = if target.skip { 0 } else { MAX_IN_BATCH };
+        while !rest.is_empty() {
+            let is_full = self.known_bytes > MAX_KEPT_BYTES || self.spent > MAX_SPENT_BYTES;
+            let n = rest.len().min(READ_AT_ONCE).min(n_left);
+            if is_full || n == 0 {
+                break;
+            }
+            let (now, later) = rest.split_at(n);
+            let codes = self.reader.read(target.memory, target.layout, now);
+            for (&address, code) in now.iter().zip(codes) {
+                match code {
+                    Ok(code) if self.known_bytes <= MAX_KEPT_BYTES => {
+                        self.learn(symbols, address, code);
+                    }
+                    Ok(_) => {
+                        self.unknown.insert(address, Unknown::Unreadable);
+                    }
+                    Err(error) => {
+                        self.unknown.insert(address, error.into());
+                    }
                 }
             }
+            (rest, n_left) = (later, n_left - n);
         }
+        let unreadable = rest.iter().map(|&address| (address, Unknown::Unreadable));
+        self.unknown.extend(unreadable);
+    }
+
+    fn learn(&mut self, symbols: &mut SymbolTable, address: u64, code: Code) {
+        let size = symbols.size();
+        let function = symbols.function(&Function {
+            name: code.name.clone(),
+            file: code.file.clone(),
+            first_line: code.first_line,
+        });
+        self.spent += symbols.size() - size;
+        let known = Known {
+            lines: code.lines().into(),
+            code: code.into(),
+            function,
+            batch: self.batch,
+            read_in: self.batch,
+        };
+        self.known_bytes += known.size();
+        self.known.insert(address, known);
+        self.turn.push_back((address, self.batch));
+    }
+
+    fn forget(&mut self) {
+        self.forget_stacks();
+        self.known.clear();
+        self.known_bytes = 0;
+        self.turn.clear();
+    }
+
+    fn forget_stacks(&mut self) {
+        self.stacks.clear();
+        self.stack_bytes = 0;
     }
 
     /// The stack of these frame words, which were among those that [`Self::prepare`] saw.
@@ -227,7 +296,7 @@ impl Codes {
         for (address, unit) in words.frames() {
             let frame = match self.known.get(&address) {
                 Some(known) if known.code.contains(unit) => {
-                    symbols.python(known.function, known.code.line_at(unit))
+                    symbols.python(known.function, known.lines.at(unit))
                 }
                 Some(_) => {
                     all_known = false;
@@ -247,26 +316,32 @@ impl Codes {
             };
             frames.push(frame);
         }
-        if is_truncated {
+        let is_cut = self.spent > MAX_SPENT_BYTES && frames.len() > INNER_FRAMES;
+        if is_cut {
+            frames.truncate(INNER_FRAMES);
+        }
+        if is_cut || is_truncated {
             frames.push(symbols.special(Special::Truncated));
         }
         frames.reverse();
+        let size = symbols.size();
         let stack = symbols.stack(&frames);
+        self.spent += symbols.size() - size;
         self.scratch = frames;
         if all_known {
-            if self.stack_bytes > MAX_STACK_BYTES {
-                self.forget_stacks();
-            }
-            self.stack_bytes += words.0.len() + STACK_ENTRY_BYTES;
             self.stacks.insert(words.0.into(), (stack, self.batch));
+            self.stack_bytes += words.0.len();
         }
         Ok(stack)
     }
+}
 
-    /// They are only made out again.
-    fn forget_stacks(&mut self) {
-        self.stacks.clear();
-        self.stack_bytes = 0;
+impl Known {
+    /// Bytes that it takes, about.
+    fn size(&self) -> usize {
+        let table = self.code.line_table.as_deref().map_or(0, <[u8]>::len);
+        let names = self.code.name.len() + self.code.file.len();
+        size_of::<Self>() + size_of::<Code>() + names + table + self.lines.size()
     }
 }
 
@@ -280,3 +355,6 @@ impl From<ObjectError> for Unknown {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

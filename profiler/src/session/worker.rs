@@ -192,7 +192,7 @@ impl Worker {
         }
         let parent = process.parent.filter(|_| process.is_fork);
         if let Some(parent) = parent.and_then(|parent| self.states.get(&parent)) {
-            state.codes = parent.codes.clone();
+            state.codes = parent.codes.inherited();
         }
         state
     }

@@ -67,6 +67,47 @@ pub fn line_of(
     }
 }
 
+/// A decoded table: to find many lines in a long one, it is gone through once, not once a line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lines {
+    first_line: Option<NonZeroU32>,
+    /// No two neighbours with the same line, none of them empty.
+    ranges: Box<[LineRange]>,
+}
+
+impl Lines {
+    /// Decodes a table: a range for each byte at most, and one.
+    pub fn new(kind: LineTableKind, table: &[u8], first_line: u32) -> Self {
+        let mut merged: Vec<LineRange> = Vec::new();
+        for range in ranges(kind, table, first_line) {
+            match merged.last_mut() {
+                Some(last) if range.end == last.end => {}
+                Some(last) if range.line == last.line => last.end = range.end,
+                None if range.end == 0 => {}
+                _ => merged.push(range),
+            }
+        }
+        Self {
+            first_line: NonZeroU32::new(first_line),
+            ranges: merged.into(),
+        }
+    }
+
+    /// As [`line_of`].
+    pub fn at(&self, unit: i64) -> Option<NonZeroU32> {
+        let Ok(unit) = u64::try_from(unit) else {
+            return self.first_line;
+        };
+        let index = self.ranges.partition_point(|range| range.end <= unit);
+        self.ranges.get(index)?.line
+    }
+
+    /// Bytes that it takes.
+    pub fn size(&self) -> usize {
+        size_of_val(&*self.ranges)
+    }
+}
+
 /// A decoder's place in a table.
 struct State<'a> {
     /// What was not decoded yet.
@@ -106,6 +147,28 @@ mod tests {
             for unit in [-1, i64::MIN] {
                 assert_eq!(line_of(kind, &[], 7, unit), NonZeroU32::new(7));
                 assert_eq!(line_of(kind, &[0xff; 9], 0, unit), None);
+            }
+        }
+    }
+
+    #[test]
+    fn decoded_once_it_says_the_same() {
+        let mut state = 7_u32;
+        let mut random = move || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        for kind in KINDS {
+            for length in 0..300 {
+                // Half of them well-formed for 3.11+: every second byte begins an entry.
+                let table: Vec<u8> = (0..length)
+                    .map(|at| random() & 0x7f | u8::from(length % 2 == 0 && at % 2 == 0) << 7)
+                    .collect();
+                let lines = Lines::new(kind, &table, 1_000);
+                for unit in (-2..2_000).chain([i64::MAX]) {
+                    assert_eq!(lines.at(unit), line_of(kind, &table, 1_000, unit));
+                }
+                assert!(lines.size() <= (length + 1) * size_of::<LineRange>());
             }
         }
     }

@@ -22,7 +22,7 @@ use super::{
 use crate::cpython::{
     Layout, LineTableKind, ReadMemory,
     layout::CodeLength,
-    linetable::line_of,
+    linetable::{Lines, line_of},
     memory::{read_pieces, u32_at, u64_at},
 };
 
@@ -87,6 +87,14 @@ impl Code {
             self.first_line,
             unit,
         )
+    }
+
+    /// The lines of all instructions; none where the table is not kept.
+    pub fn lines(&self) -> Lines {
+        match self.line_table.as_deref() {
+            Some(table) => Lines::new(self.line_table_kind, table, self.first_line),
+            None => Lines::default(),
+        }
     }
 
     /// What is compared of it: the fields, the name, the file name, the line table.
