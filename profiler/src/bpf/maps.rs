@@ -27,6 +27,7 @@ pub struct Maps {
     layouts: Array<MapData, WalkLayout>,
     counters: PerCpuArray<MapData, u64>,
     n_layouts: u32,
+    n_refused: u64,
 }
 
 impl Maps {
@@ -37,6 +38,7 @@ impl Maps {
             layouts: take(ebpf, "LAYOUTS")?,
             counters: take(ebpf, "COUNTERS")?,
             n_layouts: 0,
+            n_refused: 0,
         })
     }
 
@@ -66,15 +68,21 @@ impl Maps {
     }
 
     /// Sets the verdict on one epoch of a process. Nothing stays behind when that epoch has
-    /// ended meanwhile.
+    /// ended meanwhile. A process that the full table does not take stays undecided: counted, as
+    /// the kernel does.
     ///
     /// # Errors
-    /// When the table is full.
+    /// When the kernel refuses the write.
     pub fn set_verdict(&mut self, id: ProcessId, verdict: &PyProcess) -> Result<(), LoadError> {
         let key = key(id);
-        self.pythons
-            .insert(key, verdict, 0)
-            .map_err(|source| failed("PYTHONS", source))?;
+        match self.pythons.insert(key, verdict, 0) {
+            Ok(()) => {}
+            Err(source) if is_full(&source) => {
+                self.n_refused += 1;
+                return Ok(());
+            }
+            Err(source) => return Err(failed("PYTHONS", source)),
+        }
         if self.process(id.tgid).map(|entry| entry.epoch) != Some(id.epoch) {
             let _ = self.pythons.remove(&key);
         }
@@ -102,7 +110,11 @@ impl Maps {
     pub fn counters(&self) -> KernelCounts {
         let value = |counter: Counter| -> u64 {
             let values = self.counters.get(&(counter as u32), 0);
-            values.map_or(0, |values| values.iter().sum())
+            let n: u64 = values.map_or(0, |values| values.iter().sum());
+            match counter {
+                Counter::TableFull => n + self.n_refused,
+                _ => n,
+            }
         };
         Counter::ALL
             .iter()
@@ -117,6 +129,11 @@ fn key(id: ProcessId) -> ProcessKey {
         tgid: id.tgid.0,
         reserved: 0,
     }
+}
+
+/// Whether a hash map has no room for one more.
+fn is_full(error: &MapError) -> bool {
+    matches!(error, MapError::SyscallError(error) if error.io_error.raw_os_error() == Some(libc::E2BIG))
 }
 
 fn failed(map: &'static str, source: MapError) -> LoadError {
