@@ -123,6 +123,13 @@ impl Registry {
         self.processes.values()
     }
 
+    /// Whether this epoch of its tgid goes on, as the kernel says. One system call.
+    #[must_use]
+    pub fn is_current(&self, id: ProcessId) -> bool {
+        let entry = self.maps.process(id.tgid);
+        entry.is_some_and(|entry| entry.epoch == id.epoch)
+    }
+
     /// The kernel's maps.
     #[must_use]
     pub fn maps(&self) -> &Maps {
@@ -298,6 +305,10 @@ impl Registry {
     /// # Errors
     /// When the kernel's maps cannot be written.
     pub fn adopt(&mut self, id: ProcessId) -> Result<(), LoadError> {
+        // One that has ended and was forgotten is not to be taken for what has its tgid now.
+        if !self.is_current(id) {
+            return Ok(());
+        }
         self.add(id, None, false);
         self.look(id)
     }

@@ -5,6 +5,7 @@
 
 mod config;
 mod error;
+mod memory;
 mod queue;
 mod reader;
 mod worker;

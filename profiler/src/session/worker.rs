@@ -17,6 +17,7 @@ use profiler_common::{
 };
 
 use super::{
+    memory::EpochMemory,
     now_ns,
     queue::{Batch, Message, Shared},
 };
@@ -147,7 +148,10 @@ impl Worker {
             && let Kind::Python(interpreter) = &process.kind
         {
             let target = Target {
-                memory: &ProcessMemory::new(id.tgid),
+                memory: &EpochMemory {
+                    memory: ProcessMemory::new(id.tgid),
+                    is_current: &|| self.registry.is_current(id),
+                },
                 layout: &interpreter.layout,
                 // What has ended has no memory; after an exec it is another program's.
                 skip: process.has_ended || self.shared.skip.load(Ordering::Relaxed),
