@@ -73,6 +73,8 @@ pub struct Codes {
     /// Bytes that the symbols have grown by for this process.
     spent: usize,
     batch: u64,
+    /// Batches since the last one with new code.
+    n_quiet: u32,
     /// Addresses of `known` and the batches that read them, in the order in which they are to be
     /// compared. What was replaced since stands here until its turn comes.
     turn: VecDeque<(u64, u64)>,
@@ -81,6 +83,11 @@ pub struct Codes {
 
 /// Code objects that do not occur in a batch and are compared all the same.
 const TURN: usize = 32;
+/// The same while a program starts: its modules' code dies at once, and what takes the addresses
+/// is to find them forgotten.
+const TURN_WHILE_NEW: usize = 512;
+/// Batches without new code after which a program has started.
+const QUIET_BATCHES: u32 = 20;
 /// Code objects that are read, or compared, in one batch: the 25 samples of 50 ms at 500 Hz have
 /// some hundred different ones. What goes beyond is `<unreadable>` in this batch.
 const MAX_IN_BATCH: usize = 4_096;
@@ -151,6 +158,11 @@ impl Codes {
             self.forget();
             new.extend(seen.drain(..));
         }
+        self.n_quiet = if new.is_empty() {
+            self.n_quiet.saturating_add(1)
+        } else {
+            0
+        };
         let n_seen = seen.len();
         self.take_turn(&mut seen);
         self.prove(target, &seen, n_seen);
@@ -161,7 +173,8 @@ impl Codes {
 
     /// Adds the next of those that do not occur in the batch.
     fn take_turn(&mut self, addresses: &mut Vec<u64>) {
-        let mut n_left = TURN;
+        let is_quiet = self.n_quiet > QUIET_BATCHES;
+        let mut n_left = if is_quiet { TURN } else { TURN_WHILE_NEW };
         for _ in 0..self.turn.len() {
             if n_left == 0 {
                 break;
