@@ -58,14 +58,17 @@ pub(super) fn summary(profile: &Profile, cpu: Duration) -> String {
             row("", format!("{} {}", grouped(count), counter.describe()));
         }
     }
-    let missing = accounting.expected - accounting.captured as f64;
+    // Whole samples, as they are printed: a part of one is no share worth a word.
+    let missing = (accounting.expected - accounting.captured as f64)
+        .max(0.0)
+        .round();
     row(
         "expected",
         format!(
             "{} (CPU time x rate); not delivered by the kernel: {}{}",
             grouped(accounting.expected.round() as u64),
-            grouped(missing.max(0.0).round() as u64),
-            share(missing.max(0.0), accounting.expected)
+            grouped(missing as u64),
+            share(missing, accounting.expected)
         ),
     );
     let core = if seconds > 0.0 {
